@@ -1,0 +1,1 @@
+"""The domain: books and their text, conversations, persistence, events and settings."""

@@ -1,0 +1,1 @@
+"""The library on disk: one SQLite database through SQLAlchemy, migrated by Alembic."""

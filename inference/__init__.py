@@ -1,0 +1,1 @@
+"""The local engine and its OpenAI-compatible server."""

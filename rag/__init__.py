@@ -1,0 +1,1 @@
+"""Parsing, chunking, embedding, retrieval and answers."""

@@ -1,0 +1,1 @@
+"""Cuts a canonical text into chunks and parent chunks."""

@@ -1,0 +1,1 @@
+"""Embedding models, and the engine that runs them."""

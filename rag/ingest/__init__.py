@@ -1,0 +1,1 @@
+"""Takes files into the library, in the background."""

@@ -1,0 +1,1 @@
+"""Parsers: from a source file to a ParsedBook."""

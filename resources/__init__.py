@@ -1,0 +1,1 @@
+"""Data that ships with Postil, read through importlib.resources."""
