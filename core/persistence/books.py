@@ -1,0 +1,237 @@
+"""The library's books, their text, chapters and chunks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+
+from core.books import (
+    Book,
+    BookId,
+    BookStatus,
+    Chunk,
+    ChunkId,
+    IdRange,
+    ParentChunk,
+    StoredChunk,
+)
+from core.errors import StorageError
+from core.persistence import tables
+from core.persistence.book_rows import (
+    BookRow,
+    book_from_row,
+    chunk_ids,
+    get_row,
+    new_book_values,
+    parent_ids,
+    summary_values,
+)
+from core.persistence.database import Database
+from core.persistence.text_reading import read_blocks, read_chunk_texts, read_text
+from core.persistence.text_writing import (
+    drop_text,
+    insert_blocks,
+    insert_chapters,
+    insert_chunks,
+    insert_parents,
+    is_complete,
+    reserve_ids,
+)
+from core.ports import TextSummary
+from core.scope import BookScope, ResolvedScope, Scope
+from core.text import Chapter, PlacedBlock, Span
+
+_books = tables.books
+
+
+class SqlBookStore:
+    """Implements core.ports.BookStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, content_hash: str, source_name: str, title: str, format_: str
+    ) -> tuple[Book, bool]:
+        """Return the book with that content, made now (True) or there already (False)."""
+        with self._database.write() as connection:
+            row = _row_by_hash(connection, content_hash)
+            if row is not None:
+                return book_from_row(row), False
+            values = new_book_values(content_hash, source_name, title, format_)
+            made = connection.execute(insert(_books).values(values).returning(_books)).one()
+            return book_from_row(made), True
+
+    def get(self, book_id: BookId) -> Book:
+        """Return one book."""
+        with self._database.read() as connection:
+            return book_from_row(get_row(connection, book_id))
+
+    def find_by_hash(self, content_hash: str) -> Book | None:
+        """Return the book with that content."""
+        with self._database.read() as connection:
+            row = _row_by_hash(connection, content_hash)
+            return None if row is None else book_from_row(row)
+
+    def all(self) -> list[Book]:
+        """Return all books, oldest first."""
+        with self._database.read() as connection:
+            return [book_from_row(row) for row in connection.execute(_books.select())]
+
+    def set_status(self, book_id: BookId, status: BookStatus, error: str | None = None) -> None:
+        """Record how far a book has come, and why it failed."""
+        self._update(book_id, status=status, error=error)
+
+    def set_reading_offset(self, book_id: BookId, offset: int) -> None:
+        """Record the reader's place."""
+        self._update(book_id, reading_offset=offset)
+
+    def _update(self, book_id: BookId, **values: object) -> None:
+        with self._database.write() as connection:
+            get_row(connection, book_id)
+            connection.execute(update(_books).where(_books.c.id == book_id).values(values))
+
+    def remove(self, book_id: BookId) -> Book:
+        """Remove a book with its text, chunks, index entries, embeddings and jobs; return it."""
+        with self._database.write() as connection:
+            row = get_row(connection, book_id)
+            drop_text(connection, row)
+            connection.execute(delete(tables.jobs).where(tables.jobs.c.book_id == book_id))
+            connection.execute(delete(_books).where(_books.c.id == book_id))
+            return book_from_row(row)
+
+    def begin_text(self, book_id: BookId, summary: TextSummary) -> None:
+        """Drop any text the book had, reserve its ids and set its status to PARSING."""
+        with self._database.write() as connection:
+            drop_text(connection, get_row(connection, book_id))
+            values = summary_values(
+                summary,
+                first_chunk_id=reserve_ids(connection, "chunk", summary.chunk_count),
+                first_parent_id=reserve_ids(connection, "parent", summary.parent_count),
+            )
+            connection.execute(update(_books).where(_books.c.id == book_id).values(values))
+            insert_chapters(connection, book_id, summary.chapters)
+
+    def append_blocks(self, book_id: BookId, blocks: Sequence[PlacedBlock]) -> None:
+        """Store the next blocks, in order."""
+        with self._database.write() as connection:
+            insert_blocks(connection, get_row(connection, book_id).id, blocks)
+
+    def append_parents(self, book_id: BookId, parents: Sequence[ParentChunk]) -> None:
+        """Store the next parent chunks, in order, and index their words."""
+        with self._database.write() as connection:
+            insert_parents(connection, get_row(connection, book_id), parents)
+
+    def append_chunks(self, book_id: BookId, chunks: Sequence[Chunk]) -> None:
+        """Store the next chunks, in order, and index their words."""
+        with self._database.write() as connection:
+            insert_chunks(connection, get_row(connection, book_id), chunks)
+
+    def finish_text(self, book_id: BookId) -> None:
+        """Set the status to SEARCHABLE.
+
+        Raises:
+            StorageError: not all that `begin_text` announced is there.
+        """
+        with self._database.write() as connection:
+            row = get_row(connection, book_id)
+            if not is_complete(connection, row):
+                raise StorageError(f"The text of “{row.title}” was not stored whole. Add it again.")
+            connection.execute(
+                update(_books).where(_books.c.id == book_id).values(status=BookStatus.SEARCHABLE)
+            )
+
+    def text(self, book_id: BookId, span: Span | None = None) -> str:
+        """Return the canonical text, or its slice; a span past the end is cut to it."""
+        with self._database.read() as connection:
+            return read_text(connection, get_row(connection, book_id).id, span)
+
+    def blocks(self, book_id: BookId, span: Span | None = None) -> list[PlacedBlock]:
+        """Return the blocks that overlap a span, or all."""
+        with self._database.read() as connection:
+            return read_blocks(connection, get_row(connection, book_id).id, span)
+
+    def chapters(self, book_id: BookId) -> list[Chapter]:
+        """Return the table of contents in text order."""
+        table = tables.chapters
+        query = select(table).where(table.c.book_id == book_id).order_by(table.c.ordinal)
+        with self._database.read() as connection:
+            get_row(connection, book_id)
+            return [
+                Chapter(row.ordinal, row.title, row.level, row.start)
+                for row in connection.execute(query)
+            ]
+
+    def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
+        """Return the chunks with these ids, in this order, leaving out ids that are gone."""
+        table = tables.chunks
+        wanted = func.json_each(json.dumps(list(chunk_ids))).table_valued("value")
+        query = select(
+            table.c.id, table.c.book_id, table.c.start, table.c.end, table.c.parent_id
+        ).join_from(wanted, table, table.c.id == wanted.c.value)
+        with self._database.read() as connection:
+            found = {
+                row.id: StoredChunk(row.id, row.book_id, Span(row.start, row.end), row.parent_id)
+                for row in connection.execute(query)
+            }
+        return [found[id_] for id_ in chunk_ids if id_ in found]
+
+    def chunk_texts(self, chunk_ids: Sequence[ChunkId]) -> list[str]:
+        """Return the exact slices of these chunks, in this order. Unknown ids raise."""
+        with self._database.read() as connection:
+            return read_chunk_texts(connection, chunk_ids)
+
+    def chunk_range(self, book_id: BookId) -> IdRange | None:
+        """Return the ids of a book's chunks, None where it has none."""
+        with self._database.read() as connection:
+            return chunk_ids(get_row(connection, book_id))
+
+    def resolve(self, scope: Scope) -> ResolvedScope:
+        """Turn a scope into id ranges. An unknown book raises NotFoundError."""
+        if scope.books is None:
+            return ResolvedScope(None, None)
+        chunk_ranges: list[IdRange] = []
+        parent_ranges: list[IdRange] = []
+        with self._database.read() as connection:
+            for book in scope.books:
+                row = get_row(connection, book.book_id)
+                chunk_ranges += _within(connection, tables.chunks, chunk_ids(row), book)
+                parent_ranges += _within(connection, tables.parents, parent_ids(row), book)
+        return ResolvedScope(_merge(chunk_ranges), _merge(parent_ranges))
+
+
+def _row_by_hash(connection: Connection, content_hash: str) -> BookRow | None:
+    return connection.execute(
+        select(_books).where(_books.c.content_hash == content_hash)
+    ).one_or_none()
+
+
+def _within(
+    connection: Connection, table: Table, ids: IdRange | None, book: BookScope
+) -> list[IdRange]:
+    """Return the part of a book's ids that ends at or before its boundary, as a list of 0 or 1."""
+    if ids is None:
+        return []
+    if book.up_to is None:
+        return [ids]
+    # Everything before the first that reaches past the boundary: nothing beyond it slips in.
+    first_past = connection.execute(
+        select(func.min(table.c.id)).where(
+            table.c.book_id == book.book_id, table.c.end > book.up_to
+        )
+    ).scalar()
+    last = ids.last if first_past is None else first_past - 1
+    return [IdRange(ids.first, last)] if last >= ids.first else []
+
+
+def _merge(ranges: list[IdRange]) -> tuple[IdRange, ...]:
+    """Return ranges ascending and disjoint, with neighbours joined."""
+    merged: list[IdRange] = []
+    for ids in sorted(ranges):
+        if merged and ids.first <= merged[-1].last + 1:
+            merged[-1] = IdRange(merged[-1].first, max(merged[-1].last, ids.last))
+        else:
+            merged.append(ids)
+    return tuple(merged)

@@ -1,0 +1,176 @@
+"""Embeddings as half-precision rows: the truth that vector indexes are rebuilt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from core.books import BookId, BookStatus, ChunkId
+from core.embeddings import EmbeddingFingerprint
+from core.errors import NotFoundError
+from core.persistence.book_rows import chunk_ids, get_row
+from core.persistence.database import Database
+from core.persistence.tables import books, chunks, embeddings, fingerprints
+from core.ports import StoredVectors
+
+_BYTES_PER_COMPONENT = 2  # float16
+
+
+class SqlEmbeddingStore:
+    """Implements core.ports.EmbeddingStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, fingerprint: EmbeddingFingerprint) -> None:
+        """Make a fingerprint known; knowing it already is no error."""
+        values = {"key": fingerprint.key, "fields": asdict(fingerprint), "generation": 0}
+        with self._database.write() as connection:
+            connection.execute(upsert(fingerprints).values(values).on_conflict_do_nothing())
+
+    def pending(
+        self, fingerprint: EmbeddingFingerprint, book_id: BookId, limit: int
+    ) -> list[ChunkId]:
+        """Return the first chunks of a book, in text order, that have no embedding yet."""
+        with self._database.read() as connection:
+            ids = chunk_ids(get_row(connection, book_id))
+            if ids is None:
+                return []
+            embedded = exists().where(
+                embeddings.c.chunk_id == chunks.c.id,
+                embeddings.c.fingerprint_id == _id(connection, fingerprint),
+            )
+            query = (
+                select(chunks.c.id)
+                .where(chunks.c.id.between(*ids), ~embedded)
+                .order_by(chunks.c.id)
+                .limit(limit)
+            )
+            return list(connection.execute(query).scalars())
+
+    def append(self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors) -> int:
+        """Store embeddings, but for ids gone meanwhile; return the new generation.
+
+        An embedding that is there already is replaced.
+
+        Raises:
+            ValueError: `rows` does not hold one row of the fingerprint's dimension for each id.
+        """
+        size = fingerprint.dimension * _BYTES_PER_COMPONENT
+        if len(vectors.rows) != size * len(vectors.ids):
+            raise ValueError(f"{len(vectors.ids)} vectors of {size} bytes were expected")
+        with self._database.write() as connection:
+            fingerprint_id = _id(connection, fingerprint)
+            present = _books_of_chunks(connection, vectors.ids)
+            rows = [
+                {
+                    "chunk_id": chunk_id,
+                    "fingerprint_id": fingerprint_id,
+                    "vector": vectors.rows[index * size : (index + 1) * size],
+                }
+                for index, chunk_id in enumerate(vectors.ids)
+                if chunk_id in present
+            ]
+            if rows:
+                connection.execute(insert(embeddings).prefix_with("OR REPLACE"), rows)
+            for book_id in set(present.values()):
+                _count_embedded(connection, book_id, fingerprint_id)
+            return _next_generation(connection, fingerprint_id)
+
+    def generation(self, fingerprint: EmbeddingFingerprint) -> int:
+        """Return a number that grows whenever these embeddings change, removals too."""
+        with self._database.read() as connection:
+            generation: int = _row(connection, fingerprint).generation
+            return generation
+
+    def count(self, fingerprint: EmbeddingFingerprint) -> int:
+        """Return how many chunks have an embedding."""
+        with self._database.read() as connection:
+            query = select(func.count()).where(
+                embeddings.c.fingerprint_id == _id(connection, fingerprint)
+            )
+            return connection.execute(query).scalar_one()
+
+    def read(self, fingerprint: EmbeddingFingerprint, batch: int = 4096) -> Iterator[StoredVectors]:
+        """Yield all embeddings by ascending chunk id, each batch in a transaction of its own."""
+        last = -1
+        while True:
+            with self._database.read() as connection:
+                query = (
+                    select(embeddings.c.chunk_id, embeddings.c.vector)
+                    .where(
+                        embeddings.c.fingerprint_id == _id(connection, fingerprint),
+                        embeddings.c.chunk_id > last,
+                    )
+                    .order_by(embeddings.c.chunk_id)
+                    .limit(batch)
+                )
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            last = rows[-1].chunk_id
+            yield StoredVectors(
+                [row.chunk_id for row in rows], b"".join(row.vector for row in rows)
+            )
+
+    def mark_embedded(self, fingerprint: EmbeddingFingerprint, book_id: BookId) -> None:
+        """Record a book as READY under a fingerprint."""
+        with self._database.write() as connection:
+            get_row(connection, book_id)
+            fingerprint_id = _id(connection, fingerprint)
+            connection.execute(
+                update(books)
+                .where(books.c.id == book_id)
+                .values(status=BookStatus.READY, error=None, fingerprint_id=fingerprint_id)
+            )
+            _count_embedded(connection, book_id, fingerprint_id)
+
+
+def _row(connection: Connection, fingerprint: EmbeddingFingerprint) -> Row[int, int]:
+    row = connection.execute(
+        select(fingerprints.c.id, fingerprints.c.generation).where(
+            fingerprints.c.key == fingerprint.key
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"The library holds no embeddings of {fingerprint.model}.")
+    return row
+
+
+def _id(connection: Connection, fingerprint: EmbeddingFingerprint) -> int:
+    fingerprint_id: int = _row(connection, fingerprint).id
+    return fingerprint_id
+
+
+def _books_of_chunks(connection: Connection, ids: list[ChunkId]) -> dict[ChunkId, BookId]:
+    if not ids:
+        return {}
+    # Ids come in text order, so the range holds few others.
+    query = select(chunks.c.id, chunks.c.book_id).where(chunks.c.id.between(min(ids), max(ids)))
+    wanted = set(ids)
+    return {row.id: row.book_id for row in connection.execute(query) if row.id in wanted}
+
+
+def _count_embedded(connection: Connection, book_id: BookId, fingerprint_id: int) -> None:
+    ids = chunk_ids(get_row(connection, book_id))
+    if ids is None:
+        return
+    embedded = (
+        select(func.count())
+        .where(embeddings.c.chunk_id.between(*ids), embeddings.c.fingerprint_id == fingerprint_id)
+        .scalar_subquery()
+    )
+    connection.execute(update(books).where(books.c.id == book_id).values(embedded_count=embedded))
+
+
+def _next_generation(connection: Connection, fingerprint_id: int) -> int:
+    generation: int = connection.execute(
+        update(fingerprints)
+        .where(fingerprints.c.id == fingerprint_id)
+        .values(generation=fingerprints.c.generation + 1)
+        .returning(fingerprints.c.generation)
+    ).scalar_one()
+    return generation
