@@ -122,6 +122,9 @@ class BookStore(Protocol):
     def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
         """Return the chunks with these ids, in this order, leaving out ids that are gone."""
 
+    def chunks_of_parents(self, parent_ids: Sequence[int]) -> list[StoredChunk]:
+        """Return the chunks that lie in these parents, by ascending id."""
+
     def chunk_texts(self, chunk_ids: Sequence[ChunkId]) -> list[str]:
         """Return the exact slices of these chunks, in this order. Unknown ids raise."""
 
@@ -152,6 +155,12 @@ class LexicalIndex(Protocol):
         """Return the best `limit` ids within `ranges` (None: all) that hold any of `terms`.
 
         Terms are in search form (core.search_text); one that holds a space is a phrase.
+        """
+
+    def ceiling(self, terms: Sequence[str], level: IndexLevel) -> float:
+        """Return what BM25 approaches in a text that holds every term many times.
+
+        A term that no text holds counts as the rarest: a text can then not come near the ceiling.
         """
 
 

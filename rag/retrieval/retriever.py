@@ -1,0 +1,146 @@
+"""Hybrid search: words and meaning, each inside the scope, joined into one ranking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import EmbeddingError
+from core.persistence.library import Library
+from core.scope import ResolvedScope, Scope
+from core.search_text import query_terms
+from rag.passages import Passage, SearchMode
+from rag.ports import Embedder, Float32Array, VectorStore
+from rag.retrieval.candidates import CHUNK_DEPTH, Candidates, gather
+from rag.retrieval.fusion import fuse
+from rag.retrieval.widening import Widener
+from rag.vectors import VectorIndex
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What one search saw and gave.
+
+    Attributes:
+        passages: the best first, none overlapping another.
+        terms: the words that were looked for, in search form.
+        candidate_count: how many chunks the indexes proposed.
+        used_meaning: whether meaning was searched; False too where the model is missing.
+    """
+
+    passages: tuple[Passage, ...]
+    terms: tuple[str, ...]
+    candidate_count: int
+    used_meaning: bool
+
+
+class Retriever:
+    """Searches a library. Thread-safe; the embedding model loads at the first search by meaning."""
+
+    def __init__(self, library: Library, embedder: Embedder, vectors: VectorIndex) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._vectors = vectors
+
+    def search(
+        self, query: str, scope: Scope, *, k: int = 10, mode: SearchMode = SearchMode.HYBRID
+    ) -> list[Passage]:
+        """Return the best `k` passages inside a scope; see `retrieve`."""
+        return list(self.retrieve(query, scope, k=k, mode=mode).passages)
+
+    def retrieve(
+        self, query: str, scope: Scope, *, k: int = 10, mode: SearchMode = SearchMode.HYBRID
+    ) -> Retrieval:
+        """Search inside a scope.
+
+        Where the embedding model is missing, a hybrid search goes on by words alone.
+
+        Raises:
+            NotFoundError: the scope names a book that is not there.
+            EmbeddingError: a search by meaning only, and there is no model.
+        """
+        resolved = self._library.books.resolve(scope)
+        terms = [] if mode is SearchMode.MEANING else self._terms(query, scope)
+        vectors, query_vector = self._meaning(query, mode)
+        found = gather(
+            self._library.books,
+            self._library.lexical,
+            vectors,
+            query_vector,
+            terms,
+            resolved,
+            max(CHUNK_DEPTH, 4 * k),
+        )
+        passages = self._passages(found, resolved, k, mode, used_meaning=vectors is not None)
+        return Retrieval(tuple(passages), tuple(terms), len(found.chunks), vectors is not None)
+
+    def _terms(self, query: str, scope: Scope) -> list[str]:
+        """Return the query's words as each language in scope would have them."""
+        in_scope = None if scope.books is None else {book.book_id for book in scope.books}
+        languages = dict.fromkeys(
+            book.metadata.language
+            for book in self._library.books.all()
+            if in_scope is None or book.id in in_scope
+        )
+        return list(
+            dict.fromkeys(term for language in languages for term in query_terms(query, language))
+        )
+
+    def _meaning(
+        self, query: str, mode: SearchMode
+    ) -> tuple[VectorStore | None, Float32Array | None]:
+        if mode is SearchMode.WORDS:
+            return None, None
+        try:
+            return self._vectors.current(), self._embedder.embed_query(query)
+        except EmbeddingError:
+            if mode is SearchMode.MEANING:
+                raise
+            log.info("no embedding model: searching by words alone")
+            return None, None
+
+    def _passages(
+        self,
+        found: Candidates,
+        scope: ResolvedScope,
+        k: int,
+        mode: SearchMode,
+        *,
+        used_meaning: bool,
+    ) -> list[Passage]:
+        scores = _scores(found, mode)
+        widener = Widener(self._library.books, scope)
+        passages: list[Passage] = []
+        for index in _best_first(scores):
+            if len(passages) == k:
+                break
+            if mode is SearchMode.WORDS and not found.holds_word[index]:
+                continue
+            passage = widener.passage(
+                found.chunks[index],
+                float(scores[index]),
+                float(found.cosines[index]) if used_meaning else None,
+                float(found.shares[index]) if mode is not SearchMode.MEANING else None,
+            )
+            if passage is not None:
+                passages.append(passage)
+        return passages
+
+
+def _scores(found: Candidates, mode: SearchMode) -> Float32Array:
+    if mode is SearchMode.WORDS:
+        return found.shares
+    if mode is SearchMode.MEANING:
+        return found.cosines
+    return fuse(found.cosines, found.shares)
+
+
+def _best_first(scores: Float32Array) -> Sequence[int]:
+    # Chunks come in the order of their ids, so that equals keep the order of the text.
+    order: Sequence[int] = np.argsort(-scores, kind="stable").tolist()
+    return order
