@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from core.books import Chunk, ParentChunk
 from core.search_text import search_text
-from core.text import BlockKind, Matter, ParsedBook, Span, chapter_path, place_blocks
+from core.text import BlockKind, Chapter, Matter, ParsedBook, Span, place_blocks
 from rag.chunking.partition import partition
 from rag.chunking.pieces import Pieces, Stretch, cut_into_pieces
 
@@ -90,6 +90,8 @@ class _Cutter:
     parents: list[ParentChunk] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     _text: str = field(init=False)
+    _path: list[Chapter] = field(default_factory=list)
+    _next_chapter: int = 0
 
     def __post_init__(self) -> None:
         self._text = self.parsed.text
@@ -120,8 +122,15 @@ class _Cutter:
         self.parents.append(ParentChunk(len(self.parents), span, words, title_text))
 
     def _title_text(self, offset: int) -> str:
+        """Return the search text of the titles that hold at `offset`, which only moves on."""
+        chapters, path = self.parsed.chapters, self._path
+        while self._next_chapter < len(chapters) and chapters[self._next_chapter].start <= offset:
+            chapter = chapters[self._next_chapter]
+            self._next_chapter += 1
+            while path and path[-1].level >= chapter.level:
+                path.pop()
+            path.append(chapter)
         metadata = self.parsed.metadata
-        path = chapter_path(self.parsed.chapters, offset)
         titles = " ".join((metadata.title, *(chapter.title for chapter in path)))
         return search_text(titles, metadata.language)
 

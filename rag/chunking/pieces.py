@@ -150,9 +150,10 @@ def _words(text: str, start: int, end: int, limit: float) -> Iterator[tuple[int,
         if run_start < run_end:
             yield run_start, run_end
         run_start, run_end = word_start, word_end
-        step = max(1, int(limit))
-        while estimate_tokens(text[run_start:run_end]) > limit:
-            yield run_start, run_start + step
+        if estimate_tokens(text[word_start:word_end]) > limit:
+            step = int(limit)
+            for run_start in range(word_start, word_end - step, step):
+                yield run_start, run_start + step
             run_start += step
     if run_start < run_end:
         yield run_start, run_end

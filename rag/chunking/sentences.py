@@ -25,9 +25,11 @@ _EAST_ASIAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U
 
 # A spaced mark may have closing quotes (in French after a space) and the number of a note before
 # its space; "!" and "?" as ASCII also end a sentence where an East Asian character follows at once.
+# A match begins only where a run of marks begins: a line of a million dots takes linear time.
 _CANDIDATE = re.compile(
-    rf"(?P<marks>[{_SPACED_MARKS}]+)[{_CLOSERS}]*(?:\s»)?(?:\[?\d{{1,3}}\]?)?\s+"
-    rf"|[!?]+(?=[{_EAST_ASIAN}])"
+    rf"(?<![{_SPACED_MARKS}])(?P<marks>[{_SPACED_MARKS}]++)[{_CLOSERS}]*+"
+    rf"(?:\s»)?(?:\[?\d{{1,3}}\]?)?\s+"
+    rf"|(?<![!?])[!?]++(?=[{_EAST_ASIAN}])"
     rf"|[{_WIDE_MARKS}][{_WIDE_MARKS}!?…]*(?P<wide_closers>[{_WIDE_CLOSERS}]*)\s*"
 )
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[—–]*\Z")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.search_text import search_text
 from core.text import (
     Block,
     BlockKind,
@@ -183,3 +186,29 @@ def test_titles_are_those_of_the_book_and_the_chapter() -> None:
 
 def test_a_book_without_body_has_no_chunks() -> None:
     assert chunk_book(_book([])) == ChunkedBook((), ())
+
+
+def test_titles_follow_the_levels_of_the_contents() -> None:
+    blocks = [_paragraph(SENTENCE * 3)] * 4
+    size = len(blocks[0].text) + 1
+    chapters = (
+        Chapter(0, "Alpha", 1, 0),
+        Chapter(1, "Beta", 2, size),
+        Chapter(2, "Gamma", 2, 2 * size),
+        Chapter(3, "Delta", 1, 3 * size),
+    )
+    parsed = ParsedBook(BookMetadata("Foxes", language="en"), tuple(blocks), chapters, "txt", "x/1")
+    expected = ["Foxes Alpha", "Foxes Alpha Beta", "Foxes Alpha Gamma", "Foxes Delta"]
+    assert [parent.title_text for parent in chunk_book(parsed).parents] == [
+        search_text(titles, "en") for titles in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 300_000, "A" * 300_000, "?," * 150_000, "!" * 300_000 + "x"]
+)
+def test_odd_blocks_take_linear_time(text: str) -> None:
+    started = time.process_time()
+    chunked = chunk_book(_book([Block(BlockKind.PARAGRAPH, text, "0-0")]))
+    assert chunked.chunk_character_count == len(text)
+    assert time.process_time() - started < 5  # a quadratic cut would take minutes
