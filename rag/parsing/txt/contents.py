@@ -1,0 +1,71 @@
+"""A printed table of contents at the front: found, so that its lines are not taken for chapters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.parsing.txt.layout import runs
+from rag.parsing.txt.source import Line
+
+_TITLE = re.compile(
+    r"(?:the )?(?:table of )?contents|inhalts?(?:verzeichnis|[üu]bersicht)?|"
+    r"table(?: des mati[èe]res)?|sommaire|[ií]ndice(?: general)?|tabla de (?:contenidos?|materias)|sommario|inhoud|"
+    r"содержание|оглавление|目[录錄次]",
+    re.IGNORECASE,
+)
+_NOT_WORDS = re.compile(r"[\W_]+")
+_PAGE = re.compile(r"[\s.·…]+(?:\d{1,4}|[ivxlc]+)$")
+_LONGEST_RUN = 4  # lines of prose that end a table of contents without more ado
+_WIDEST_ENTRY = 160
+_TRIED_ENTRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A table of contents: lines `first` up to `end`, and the keys of its entries, in order."""
+
+    first: int
+    end: int
+    keys: tuple[str, ...] = ()
+
+
+def title_key(text: str) -> str:
+    """Return `text` as titles are compared: letters and digits only, without a page number."""
+    return _NOT_WORDS.sub("", _PAGE.sub("", text.casefold()))
+
+
+def find_contents(lines: Sequence[Line], first: int, end: int) -> Contents | None:
+    """Find the table of contents under its own heading, in the first third of the book."""
+    last = first + max(200, (end - first) // 3)
+    for index in range(first, min(end, last)):
+        if lines[index].width <= 40 and _TITLE.fullmatch(lines[index].text.strip(" .:*_=—-\u3000")):
+            stop = _entries_end(lines, index + 1, end)
+            if stop > index + 1:
+                keys = [title_key(line.text) for line in lines[index + 1 : stop] if line.text]
+                return Contents(index, stop, tuple(key for key in keys if key))
+    return None
+
+
+def _entries_end(lines: Sequence[Line], first: int, end: int) -> int:
+    """Return the first line after the entries: where one of the first entries comes again."""
+    entries: list[tuple[str, int]] = []
+    limit = end
+    for start, stop in runs(lines, first, end):
+        if _is_prose(lines[start:stop]):
+            limit = start
+            break
+        entries += [(title_key(lines[index].text), index) for index in range(start, stop)]
+    for key, place in entries[:_TRIED_ENTRIES]:
+        for later, index in entries:
+            if index > place and key and later == key:
+                return index
+    return limit if entries else first
+
+
+def _is_prose(run: Sequence[Line]) -> bool:
+    if any(line.width > _WIDEST_ENTRY for line in run):
+        return True
+    wide = sum(line.width >= 55 for line in run)
+    return len(run) >= _LONGEST_RUN and wide >= 0.7 * (len(run) - 1) and run[0].indent < 4

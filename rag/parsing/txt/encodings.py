@@ -1,0 +1,164 @@
+"""Which encoding a text file is in.
+
+The ladder: byte order mark; UTF-16 and UTF-32 without one, by where their zero bytes lie;
+ISO-2022-JP by its escape sequences; UTF-8, which other text hardly ever satisfies by chance; then
+the legacy encoding under which a sample of the file reads most like text
+(`character_models`: naive Bayes over character frequencies).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from core.errors import BadBookError, DamagedBookError
+from rag.parsing.txt.character_models import CANDIDATES, Candidate, cost_bits
+
+_BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_HEAD_BYTES = 4096
+_SAMPLE_BYTES = 16_384
+_NOT_ASCII_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
+_UTF8_SEQUENCE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
+# Control characters that a text does not hold; form feed, escape and ^Z (end of file) do occur.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+_MAX_CONTROL_SHARE = 0.01
+# Damaged text keeps its encoding while at most this share of the bytes past ASCII is bad.
+_MAX_BAD_SHARE = 0.02
+_BAD_BYTE_BITS = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a file's bytes become text.
+
+    Attributes:
+        encoding: Python's name of the codec, with a byte order where it has one.
+        bom_bytes: length of the byte order mark, 0 without one.
+    """
+
+    encoding: str
+    bom_bytes: int = 0
+
+
+def unit_size(encoding: str) -> int:
+    """Return the bytes of a code unit: 4 for UTF-32, 2 for UTF-16, else 1."""
+    return {"utf-32": 4, "utf-16": 2}.get(encoding[:6], 1)
+
+
+def find_decoding(data: bytes, encoding: str | None = None) -> Decoding:
+    """Say how to decode `data`: as `encoding`, where the reader names one, else as it looks.
+
+    Raises:
+        BadBookError: `encoding` is not the name of a text encoding.
+        DamagedBookError: the bytes are no text in any encoding.
+    """
+    if encoding is not None:
+        return _named_decoding(data, encoding)
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return Decoding(name, len(mark))
+    if wide := _wide_encoding(data[:_HEAD_BYTES]):
+        return Decoding(wide)
+    _refuse_binary(data)
+    if _ISO_2022_JP.search(data, 0, _SAMPLE_BYTES) and _decodes(data, "iso2022_jp"):
+        return Decoding("iso2022_jp")
+    if _is_utf8(data):
+        return Decoding("utf-8")
+    return Decoding(_likeliest(data))
+
+
+def _named_decoding(data: bytes, name: str) -> Decoding:
+    try:
+        codec = codecs.lookup(name.strip())
+        "a".encode(codec.name)
+    except (LookupError, ValueError, TypeError):
+        raise BadBookError(
+            f"“{name}” is not the name of a text encoding. Names such as utf-8, cp1251, gb18030,"
+            " big5 or shift_jis are known."
+        ) from None
+    base = {"utf-8-sig": "utf-8"}.get(codec.name, codec.name)
+    for mark, marked in _BOMS:
+        if data.startswith(mark) and marked.startswith(base):
+            return Decoding(marked, len(mark))
+    return Decoding(f"{base}-le" if base in ("utf-16", "utf-32") else base)
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Recognise UTF-16 and UTF-32 by the places of their zero bytes (spaces and line ends)."""
+    if b"\0" not in head:
+        return None
+    zeros = [head[place::4].count(0) / max(1, len(head) // 4) for place in range(4)]
+    if len(head) >= 8 and zeros[1] > 0.9 and zeros[2] > 0.9:
+        return "utf-32-be" if zeros[0] > zeros[3] else "utf-32-le"
+    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    for name, low, high in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
+        if high > 0.02 and low < high / 20 and _reads_as_wide(head, name):
+            return name
+    return None
+
+
+def _reads_as_wide(head: bytes, name: str) -> bool:
+    text = head[: len(head) // 2 * 2].decode(name, errors="replace")
+    odd = sum(not (character.isprintable() or character.isspace()) for character in text)
+    return odd <= len(text) * _MAX_CONTROL_SHARE and any(c.isspace() for c in text)
+
+
+def _refuse_binary(data: bytes) -> None:
+    head = data[:_SAMPLE_BYTES]
+    if len(_CONTROLS.findall(head)) > len(head) * _MAX_CONTROL_SHARE:
+        raise DamagedBookError(
+            "The file is not text: it holds control characters throughout, as programs, pictures"
+            " and archives do."
+        )
+
+
+def _is_utf8(data: bytes) -> bool:
+    if _decodes(data, "utf-8"):
+        return True
+    good = sum(len(found) for found in _UTF8_SEQUENCE.findall(data))
+    return len(_NOT_ASCII.findall(data)) - good <= good * _MAX_BAD_SHARE
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _likeliest(data: bytes) -> str:
+    sample = _sample(data)
+    return min(CANDIDATES, key=lambda candidate: _bits(sample, candidate)).encoding
+
+
+def _sample(data: bytes) -> bytes:
+    """Return lines that are not ASCII, whole, from the beginning and from the middle of `data`."""
+    parts: list[bytes] = []
+    for place in (0, len(data) // 2):
+        size = 0
+        for found in _NOT_ASCII_LINE.finditer(data, place):
+            line = found[0][:_SAMPLE_BYTES]
+            parts.append(line)
+            size += len(line)
+            if size >= _SAMPLE_BYTES // 2:
+                break
+    return b"\n".join(parts)
+
+
+def _bits(sample: bytes, candidate: Candidate) -> float:
+    """Return the bits that `sample` costs read as `candidate`; the fewer, the likelier."""
+    text = sample.decode(candidate.encoding, errors="replace")
+    bad = text.count("\ufffd")
+    return bad * _BAD_BYTE_BITS + min(cost_bits(text, model) for model in candidate.models)
