@@ -1,1 +1,5 @@
-"""Clients of language models."""
+"""Language models behind OpenAI-compatible endpoints."""
+
+from rag.llm.client import LLMClient
+
+__all__ = ["LLMClient"]
