@@ -1,0 +1,169 @@
+"""`search` and `ask`: what the books say."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.session import (
+    BooksOption,
+    HomeOption,
+    JsonOption,
+    UpToOption,
+    opened,
+    scope_of,
+)
+from app.cli.terminal import NOTHING_FOUND, print_json, printable, say, write_utf8
+from app.composition import Postil
+from core.conversations import Citation
+from core.scope import Scope
+from rag.answers.events import Answer, AnswerFinished, TextAdded
+from rag.answers.trace import trace_json
+from rag.passages import Passage, SearchMode
+from rag.ports import ChatModel
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands."""
+    application.command()(search)
+    application.command()(ask)
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words, or a question.")],
+    count: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 10,
+    book: BooksOption = None,
+    up_to: UpToOption = None,
+    mode: Annotated[SearchMode, typer.Option(help="Which indexes to ask.")] = SearchMode.HYBRID,
+    home: HomeOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find passages by words, by meaning, or by both."""
+    _require_words(query, "QUERY")
+    with opened(context, home) as postil:
+        passages = postil.retriever.search(query, scope_of(postil, book, up_to), k=count, mode=mode)
+        lengths = _lengths(postil)
+    if json_:
+        print_json([_passage_json(passage) for passage in passages])
+    else:
+        for passage in passages:
+            write_utf8(f"{_place(passage, lengths)}\n  {printable(passage.text)}\n\n")
+    if not passages:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    book: BooksOption = None,
+    up_to: UpToOption = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The endpoint whose model answers.")
+    ] = None,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="Let the passages speak for themselves.")
+    ] = False,
+    home: HomeOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a question; the answer quotes the books word for word."""
+    _require_words(question, "QUESTION")
+    if no_model and endpoint:
+        raise typer.BadParameter("it cannot go with --no-model", param_hint="--endpoint")
+    with opened(context, home) as postil:
+        scope = scope_of(postil, book, up_to)
+        model = None if no_model else postil.chat_model(endpoint)
+        answer = asyncio.run(_answer(postil, question, scope, model, as_json=json_))
+        lengths = _lengths(postil)
+    if json_:
+        print_json(_answer_json(answer))
+    else:
+        _print_answer(answer, lengths, streamed=model is not None)
+    if not answer.answered:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+async def _answer(
+    postil: Postil, question: str, scope: Scope, model: ChatModel | None, *, as_json: bool
+) -> Answer:
+    finished: Answer | None = None
+    try:
+        async with aclosing(postil.answerer.answer(question, scope, model)) as events:
+            async for event in events:
+                if isinstance(event, TextAdded) and model is not None and not as_json:
+                    write_utf8(printable(event.text))
+                elif isinstance(event, AnswerFinished):
+                    finished = event.answer
+    finally:
+        await postil.close_models()
+    assert finished is not None, "every answer ends in one AnswerFinished or an error"
+    return finished
+
+
+def _print_answer(answer: Answer, lengths: dict[int, int], *, streamed: bool) -> None:
+    if not streamed:
+        write_utf8(printable(answer.text))
+    write_utf8("\n")
+    for citation in answer.citations:
+        where = _cited_place(citation, lengths)
+        write_utf8(f"\n[{citation.number}] {where}\n    “{printable(citation.quote)}”\n")
+    if not answer.answered:
+        say("the books in scope do not say. The nearest passages:")
+        for passage in answer.passages[:3]:
+            say(f"  {_place(passage, lengths)}: {printable(passage.text[:200])}")
+
+
+def _require_words(text: str, parameter: str) -> None:
+    if not text.strip():
+        raise typer.BadParameter("it is empty", param_hint=parameter)
+
+
+def _lengths(postil: Postil) -> dict[int, int]:
+    return {book.id: book.character_count for book in postil.library.books.all()}
+
+
+def _place(passage: Passage, lengths: dict[int, int]) -> str:
+    percent = 100 * passage.span.start // max(lengths.get(passage.book_id, 1), 1)
+    parts = [passage.book_title, passage.chapter, f"{percent} %"]
+    return printable(", ".join(part for part in parts if part))
+
+
+def _cited_place(citation: Citation, lengths: dict[int, int]) -> str:
+    percent = 100 * citation.span.start // max(lengths.get(citation.book_id, 1), 1)
+    parts = [f"book {citation.book_id}", citation.chapter, f"{percent} %"]
+    return printable(", ".join(part for part in parts if part))
+
+
+def _passage_json(passage: Passage) -> dict[str, Any]:
+    return {
+        "book_id": passage.book_id,
+        "title": passage.book_title,
+        "chapter": passage.chapter,
+        "start": passage.span.start,
+        "end": passage.span.end,
+        "text": passage.text,
+        "score": round(passage.score, 6),
+    }
+
+
+def _answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "answer": answer.text,
+        "citations": [
+            {
+                "book_id": citation.book_id,
+                "chapter": citation.chapter,
+                "start": citation.span.start,
+                "end": citation.span.end,
+                "quote": citation.quote,
+            }
+            for citation in answer.citations
+        ],
+        "answered": answer.answered,
+        "model": answer.model,
+        "trace": trace_json(answer.trace),
+    }

@@ -1,0 +1,62 @@
+"""Printing for programs (one JSON document) and for people, and errors as exit codes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+import typer
+
+from core.errors import PostilError
+
+DONE, FAILED, WRONG_USAGE, NOTHING_FOUND = 0, 1, 2, 3
+
+log = logging.getLogger(__name__)
+
+
+def run_guarded(application: typer.Typer) -> int:
+    """Run a command line; every error becomes a sentence on standard error and an exit code."""
+    try:
+        code = application(standalone_mode=False)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return WRONG_USAGE
+    except click.exceptions.Abort:
+        say("Stopped.")
+        return 130
+    except PostilError as error:
+        log.info("command failed: %r", error)
+        say(str(error))
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output went away (`postil text 1 | head`): no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code if isinstance(code, int) else DONE
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal; standard output stays for results."""
+    sys.stderr.write(f"postil: {message}\n")
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Print one JSON document on a line of its own."""
+    write_utf8(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def write_utf8(text: str) -> None:
+    """Write text to standard output as UTF-8, whatever the terminal's encoding, nothing added."""
+    sys.stdout.flush()
+    # A book can hold a lone surrogate only through a damaged source; it must not stop the output.
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
+    sys.stdout.buffer.flush()
+
+
+def printable(text: str) -> str:
+    """Return text from a book or a model without control characters a terminal would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)

@@ -1,0 +1,173 @@
+"""The composition root: the one place where the parts of Postil are joined."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from core.books import Book, BookId
+from core.endpoints import Endpoint
+from core.errors import NotFoundError
+from core.events import BookRemoved, EndpointsChanged, EventBus, IndexRebuilt, SettingsChanged
+from core.home import Home, model_cache_dir
+from core.persistence.library import Library, open_library
+from core.secrets import SecretStore, open_secrets
+from core.settings import Settings, load_settings, save_settings
+
+if TYPE_CHECKING:
+    from rag.answers.answerer import Answerer
+    from rag.embedding import EmbeddingEngine
+    from rag.ingest.runner import AsyncIngestRunner
+    from rag.llm.client import LLMClient
+    from rag.ports import ChatModel
+    from rag.retrieval.retriever import Retriever
+    from rag.vectors import VectorIndex
+
+LOCAL_PREFIX = "local:"
+
+
+class Postil:
+    """Everything a window or a command needs, joined; heavy parts are made at their first use.
+
+    Attributes:
+        home: the folder that holds everything Postil writes.
+        library: books, jobs, endpoints, settings and conversations.
+        events: what has happened.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.library: Library = open_library(home)
+        self.events = EventBus()
+        self._clients: list[LLMClient] = []
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """Where keys are kept."""
+        return open_secrets(self.home)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return load_settings(self.library.settings)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Keep new settings and say so."""
+        save_settings(self.library.settings, settings)
+        self.events.publish(SettingsChanged())
+
+    @cached_property
+    def embedder(self) -> EmbeddingEngine:
+        """The embedding model of the settings; it loads at its first use."""
+        from rag.embedding import open_embedder
+
+        return open_embedder(self.settings.embedding_model, model_cache_dir())
+
+    @cached_property
+    def vectors(self) -> VectorIndex:
+        """The live vector index of the library."""
+        from rag.vectors import VectorIndex, VectorStoreFactory
+
+        return VectorIndex(
+            VectorStoreFactory(self.home.index_dir),
+            self.library.embeddings,
+            self.embedder.fingerprint,
+        )
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search by words and by meaning."""
+        from rag.retrieval.retriever import Retriever
+
+        return Retriever(self.library, self.embedder, self.vectors)
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        """From a question to an answer."""
+        from rag.answers.answerer import Answerer
+
+        return Answerer(self.library, self.retriever)
+
+    @cached_property
+    def ingest(self) -> AsyncIngestRunner:
+        """The queue of ingest jobs."""
+        from rag.ingest.runner import AsyncIngestRunner
+
+        return AsyncIngestRunner(self.library, self.home, self.events, self.embedder, self.vectors)
+
+    def chat_model(self, endpoint_name: str | None) -> ChatModel | None:
+        """Return the named model, else the settings' choice; None where that is no model at all.
+
+        Raises:
+            NotFoundError: no endpoint has that name.
+        """
+        name = endpoint_name or self.settings.answer_endpoint
+        return None if name is None else self.llm_client(name)
+
+    def llm_client(self, endpoint_name: str) -> LLMClient:
+        """Return a client of a named endpoint; `close_models` closes it."""
+        from rag.llm.client import LLMClient
+
+        if endpoint_name.startswith(LOCAL_PREFIX):
+            raise NotFoundError("Local models are not part of this version yet.")
+        endpoint = self.library.endpoints.get(endpoint_name)
+        client = LLMClient(endpoint, self.secrets.get(endpoint_name))
+        self._clients.append(client)
+        return client
+
+    async def close_models(self) -> None:
+        """Close the connections of all clients handed out."""
+        while self._clients:
+            await self._clients.pop().close()
+
+    def add_endpoint(self, endpoint: Endpoint, key: str | None) -> None:
+        """Add an endpoint with its key; without a key kept, no endpoint is added either."""
+        self.library.endpoints.add(endpoint)
+        if key:
+            try:
+                self.secrets.set(endpoint.name, key)
+            except Exception:
+                self.library.endpoints.remove(endpoint.name)
+                raise
+        self.events.publish(EndpointsChanged())
+
+    def remove_endpoint(self, name: str) -> None:
+        """Remove an endpoint and its key; where it was the settings' choice, no model is."""
+        self.library.endpoints.remove(name)
+        self.secrets.delete(name)
+        settings = self.settings
+        if settings.answer_endpoint == name:
+            self.change_settings(settings.model_copy(update={"answer_endpoint": None}))
+        self.events.publish(EndpointsChanged())
+
+    def remove_book(self, book_id: BookId) -> Book:
+        """Remove a book with all that belongs to it, its copy and cover too."""
+        book = self.library.books.remove(book_id)
+        for path in self.home.files_of(book):
+            path.unlink(missing_ok=True)
+        self.events.publish(BookRemoved(book_id))
+        return book
+
+    def rebuild_index(self) -> int:
+        """Make the vector index anew from the stored embeddings; return how many it holds."""
+        count = self.vectors.rebuild()
+        self.events.publish(IndexRebuilt(count))
+        return count
+
+    def close(self) -> None:
+        """Close what was opened, in the reverse order. The runner and the models close first."""
+        for name in ("vectors", "embedder"):
+            part = self.__dict__.get(name)
+            if part is not None:
+                part.close()
+        self.library.close()
+
+
+def open_postil(home: Home) -> Postil:
+    """Open the library under a home.
+
+    Raises:
+        StorageError: the home cannot be written, or its database is damaged or newer.
+    """
+    home.prepare()
+    return Postil(home)
