@@ -191,8 +191,16 @@ class EmbeddingStore(Protocol):
     def count(self, fingerprint: EmbeddingFingerprint) -> int:
         """Return how many chunks have an embedding."""
 
-    def read(self, fingerprint: EmbeddingFingerprint, batch: int = 4096) -> Iterator[StoredVectors]:
-        """Yield all embeddings by ascending chunk id."""
+    def ids(self, fingerprint: EmbeddingFingerprint) -> list[ChunkId]:
+        """Return the ids of all chunks that have an embedding, ascending."""
+
+    def read(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        batch: int = 4096,
+        within: IdRange | None = None,
+    ) -> Iterator[StoredVectors]:
+        """Yield all embeddings, or those with ids in a range, by ascending chunk id."""
 
     def mark_embedded(self, fingerprint: EmbeddingFingerprint, book_id: BookId) -> None:
         """Record a book as READY under a fingerprint."""

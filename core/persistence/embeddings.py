@@ -8,7 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, Row, exists, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from core.books import BookId, BookStatus, ChunkId
+from core.books import BookId, BookStatus, ChunkId, IdRange
 from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError
 from core.persistence.book_rows import chunk_ids, get_row
@@ -17,6 +17,7 @@ from core.persistence.tables import books, chunks, embeddings, fingerprints
 from core.ports import StoredVectors
 
 _BYTES_PER_COMPONENT = 2  # float16
+_LAST_ID = 2**63 - 1  # of SQLite's integers
 
 
 class SqlEmbeddingStore:
@@ -94,16 +95,32 @@ class SqlEmbeddingStore:
             )
             return connection.execute(query).scalar_one()
 
-    def read(self, fingerprint: EmbeddingFingerprint, batch: int = 4096) -> Iterator[StoredVectors]:
-        """Yield all embeddings by ascending chunk id, each batch in a transaction of its own."""
-        last = -1
+    def ids(self, fingerprint: EmbeddingFingerprint) -> list[ChunkId]:
+        """Return the ids of all chunks that have an embedding, ascending."""
+        with self._database.read() as connection:
+            query = (
+                select(embeddings.c.chunk_id)
+                .where(embeddings.c.fingerprint_id == _id(connection, fingerprint))
+                .order_by(embeddings.c.chunk_id)
+            )
+            return list(connection.execute(query).scalars())
+
+    def read(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        batch: int = 4096,
+        within: IdRange | None = None,
+    ) -> Iterator[StoredVectors]:
+        """Yield embeddings by ascending chunk id, each batch in a transaction of its own."""
+        after, last = (-1, _LAST_ID) if within is None else (within.first - 1, within.last)
         while True:
             with self._database.read() as connection:
                 query = (
                     select(embeddings.c.chunk_id, embeddings.c.vector)
                     .where(
                         embeddings.c.fingerprint_id == _id(connection, fingerprint),
-                        embeddings.c.chunk_id > last,
+                        embeddings.c.chunk_id > after,
+                        embeddings.c.chunk_id <= last,
                     )
                     .order_by(embeddings.c.chunk_id)
                     .limit(batch)
@@ -111,7 +128,7 @@ class SqlEmbeddingStore:
                 rows = connection.execute(query).all()
             if not rows:
                 return
-            last = rows[-1].chunk_id
+            after = rows[-1].chunk_id
             yield StoredVectors(
                 [row.chunk_id for row in rows], b"".join(row.vector for row in rows)
             )
