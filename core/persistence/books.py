@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
 
 from core.books import (
     Book,
@@ -166,17 +166,26 @@ class SqlBookStore:
 
     def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
         """Return the chunks with these ids, in this order, leaving out ids that are gone."""
+        found = {chunk.id: chunk for chunk in self._chunks_where(tables.chunks.c.id, chunk_ids)}
+        return [found[id_] for id_ in chunk_ids if id_ in found]
+
+    def chunks_of_parents(self, parent_ids: Sequence[int]) -> list[StoredChunk]:
+        """Return the chunks that lie in these parents, by ascending id."""
+        return sorted(
+            self._chunks_where(tables.chunks.c.parent_id, parent_ids), key=lambda chunk: chunk.id
+        )
+
+    def _chunks_where(self, column: Column[int], values: Sequence[int]) -> list[StoredChunk]:
         table = tables.chunks
-        wanted = func.json_each(json.dumps(list(chunk_ids))).table_valued("value")
+        wanted = func.json_each(json.dumps(list(values))).table_valued("value")
         query = select(
             table.c.id, table.c.book_id, table.c.start, table.c.end, table.c.parent_id
-        ).join_from(wanted, table, table.c.id == wanted.c.value)
+        ).join_from(wanted, table, column == wanted.c.value)
         with self._database.read() as connection:
-            found = {
-                row.id: StoredChunk(row.id, row.book_id, Span(row.start, row.end), row.parent_id)
+            return [
+                StoredChunk(row.id, row.book_id, Span(row.start, row.end), row.parent_id)
                 for row in connection.execute(query)
-            }
-        return [found[id_] for id_ in chunk_ids if id_ in found]
+            ]
 
     def chunk_texts(self, chunk_ids: Sequence[ChunkId]) -> list[str]:
         """Return the exact slices of these chunks, in this order. Unknown ids raise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 
 from sqlalchemy import text
@@ -19,6 +20,7 @@ _RANKING: dict[IndexLevel, tuple[str, str]] = {
     "chunk": ("chunk_words", "bm25(1.0)"),
     "parent": ("parent_words", f"bm25({TITLE_WEIGHT}, 1.0)"),
 }
+_K1 = 1.2
 
 
 class SqlLexicalIndex:
@@ -64,6 +66,35 @@ class SqlLexicalIndex:
         )
         with self._database.read() as connection:
             return [LexicalHit(*row) for row in connection.execute(statement, values)]
+
+    def ceiling(self, terms: Sequence[str], level: IndexLevel) -> float:
+        """Return what BM25 approaches in a text that holds every term many times.
+
+        A term that no text holds counts as the rarest. The words of a phrase count one by one,
+        and a term that ends in `*` by the word before it.
+        """
+        words = list(dict.fromkeys(word.rstrip("*") for term in terms for word in term.split()))
+        with self._database.read() as connection:
+            row_count = connection.execute(
+                text(f"SELECT coalesce(sum({level}_count), 0) FROM books")
+            ).scalar_one()
+            counts: dict[str, int] = dict(
+                connection.execute(
+                    text(
+                        f"SELECT term, doc FROM json_each(:words) "
+                        f"CROSS JOIN {level}_vocabulary ON term = value"
+                    ),
+                    {"words": json.dumps(words)},
+                )
+                .tuples()
+                .all()
+            )
+        return (_K1 + 1) * sum(_idf(row_count, counts.get(word, 0)) for word in words)
+
+
+def _idf(row_count: int, holding_count: int) -> float:
+    """Return the weight that FTS5's BM25 gives a term; never 0 there either."""
+    return max(math.log((row_count - holding_count + 0.5) / (holding_count + 0.5)), 1e-6)
 
 
 def _quoted(term: str) -> str:

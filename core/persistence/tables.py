@@ -144,6 +144,7 @@ chunks = Table(
     Column("end", Integer, nullable=False),
     Column("search_text", String, nullable=False),
     Index("ix_chunks_book_id_end", "book_id", "end"),
+    Index("ix_chunks_parent_id", "parent_id"),
 )
 
 embeddings = Table(

@@ -21,6 +21,9 @@ CREATE VIRTUAL TABLE parent_words USING fts5(
     title_text, search_text, content = 'parents', content_rowid = 'id', tokenize = 'ascii'
 )
 """
+# In how many rows each word stands; they hold no data of their own.
+CHUNK_VOCABULARY = "CREATE VIRTUAL TABLE chunk_vocabulary USING fts5vocab(chunk_words, row)"
+PARENT_VOCABULARY = "CREATE VIRTUAL TABLE parent_vocabulary USING fts5vocab(parent_words, row)"
 
 
 def upgrade() -> None:
@@ -173,6 +176,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_chunks_book_id_end", "chunks", ["book_id", "end"], unique=False)
+    op.create_index("ix_chunks_parent_id", "chunks", ["parent_id"], unique=False)
     op.create_table(
         "citations",
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -245,3 +249,5 @@ def upgrade() -> None:
     )
     op.execute(CHUNK_WORDS)
     op.execute(PARENT_WORDS)
+    op.execute(CHUNK_VOCABULARY)
+    op.execute(PARENT_VOCABULARY)
