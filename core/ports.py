@@ -131,6 +131,9 @@ class BookStore(Protocol):
     def chunk_range(self, book_id: BookId) -> IdRange | None:
         """Return the ids of a book's chunks, None where it has none."""
 
+    def languages(self, scope: Scope) -> list[str]:
+        """Return the languages of the books in scope, the most common first."""
+
     def resolve(self, scope: Scope) -> ResolvedScope:
         """Turn a scope into id ranges. An unknown book raises NotFoundError."""
 

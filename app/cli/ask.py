@@ -46,7 +46,7 @@ def search(
     _require_words(query, "QUERY")
     with opened(context, home) as postil:
         passages = postil.retriever.search(query, scope_of(postil, book, up_to), k=count, mode=mode)
-        lengths = _lengths(postil)
+        lengths = _lengths(postil, {passage.book_id for passage in passages})
     if json_:
         print_json([_passage_json(passage) for passage in passages])
     else:
@@ -78,7 +78,8 @@ def ask(
         scope = scope_of(postil, book, up_to)
         model = None if no_model else postil.chat_model(endpoint)
         answer = asyncio.run(_answer(postil, question, scope, model, as_json=json_))
-        lengths = _lengths(postil)
+        shown = {passage.book_id for passage in answer.passages}
+        lengths = _lengths(postil, shown | {citation.book_id for citation in answer.citations})
     if json_:
         print_json(_answer_json(answer))
     else:
@@ -122,8 +123,8 @@ def _require_words(text: str, parameter: str) -> None:
         raise typer.BadParameter("it is empty", param_hint=parameter)
 
 
-def _lengths(postil: Postil) -> dict[int, int]:
-    return {book.id: book.character_count for book in postil.library.books.all()}
+def _lengths(postil: Postil, book_ids: set[int]) -> dict[int, int]:
+    return {id_: postil.library.books.get(id_).character_count for id_ in book_ids}
 
 
 def _place(passage: Passage, lengths: dict[int, int]) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from app.composition import Postil, open_postil
-from core.errors import NotFoundError
 from core.home import Home
 from core.logs import start_logging
 from core.scope import BookScope, Scope
@@ -58,8 +57,5 @@ def scope_of(postil: Postil, book_ids: list[int] | None, up_to: int | None) -> S
         raise typer.BadParameter("it needs exactly one --book", param_hint="--up-to")
     if not book_ids:
         return Scope.library()
-    known = {book.id for book in postil.library.books.all()}
-    for book_id in book_ids:
-        if book_id not in known:
-            raise NotFoundError(f"There is no book {book_id} in the library.")
-    return Scope(tuple(BookScope(book_id, up_to) for book_id in dict.fromkeys(book_ids)))
+    books = [postil.library.books.get(book_id) for book_id in dict.fromkeys(book_ids)]
+    return Scope(tuple(BookScope(book.id, up_to) for book in books))

@@ -197,6 +197,18 @@ class SqlBookStore:
         with self._database.read() as connection:
             return chunk_ids(get_row(connection, book_id))
 
+    def languages(self, scope: Scope) -> list[str]:
+        """Return the languages of the books in scope, the most common first."""
+        query = (
+            select(_books.c.language)
+            .group_by(_books.c.language)
+            .order_by(func.count().desc(), _books.c.language)
+        )
+        if scope.books is not None:
+            query = query.where(_books.c.id.in_([book.book_id for book in scope.books]))
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
     def resolve(self, scope: Scope) -> ResolvedScope:
         """Turn a scope into id ranges. An unknown book raises NotFoundError."""
         if scope.books is None:

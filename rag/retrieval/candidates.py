@@ -63,7 +63,9 @@ def gather(
         else set()
     )
     by_parent = {
-        chunk.id for chunk in books.chunks_of_parents(list(parent_bm25)) if in_scope(chunk.id, scope)
+        chunk.id
+        for chunk in books.chunks_of_parents(list(parent_bm25))
+        if in_scope(chunk.id, scope)
     }
     chunks = tuple(books.chunks(sorted(near | by_parent | chunk_bm25.keys())))
     return Candidates(

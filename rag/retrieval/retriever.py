@@ -81,12 +81,7 @@ class Retriever:
 
     def _terms(self, query: str, scope: Scope) -> list[str]:
         """Return the query's words as each language in scope would have them."""
-        in_scope = None if scope.books is None else {book.book_id for book in scope.books}
-        languages = dict.fromkeys(
-            book.metadata.language
-            for book in self._library.books.all()
-            if in_scope is None or book.id in in_scope
-        )
+        languages = self._library.books.languages(scope)
         return list(
             dict.fromkeys(term for language in languages for term in query_terms(query, language))
         )

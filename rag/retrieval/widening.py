@@ -57,9 +57,7 @@ class Widener:
             if neighbour_id not in self._taken and in_scope(neighbour_id, self._scope)
         ]
         for neighbour in self._books.chunks(neighbours):
-            joined = Span(
-                min(span.start, neighbour.span.start), max(span.end, neighbour.span.end)
-            )
+            joined = Span(min(span.start, neighbour.span.start), max(span.end, neighbour.span.end))
             if len(joined) <= MAX_PASSAGE_CHARACTERS and self._same_chapter(chunk, neighbour):
                 self._taken.add(neighbour.id)
                 span = joined
