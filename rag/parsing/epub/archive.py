@@ -1,0 +1,207 @@
+"""The zip container of an EPUB, read with limits and without trusting a single name in it."""
+
+from __future__ import annotations
+
+import posixpath
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from core.errors import DamagedBookError, OversizedBookError, UnknownFormatError
+from rag.parsing.epub.salvage import SalvagedEntry, inflate, salvage_entries
+
+MAX_ENTRIES = 50_000
+MAX_ENTRY_BYTES = 64 * 2**20
+"""The largest single file that is ever unpacked; real chapters stay below 10 MB."""
+MAX_TOTAL_BYTES = 512 * 2**20
+"""How much is unpacked of one book, all files together."""
+MAX_RATIO = 200
+"""Mark-up packs 3 to 20 times, a page of one repeated letter 1,000 times: that is a bomb."""
+RATIO_FLOOR_BYTES = 4 * 2**20
+"""Below this size a high ratio does no harm."""
+
+_ENCRYPTED_FLAG = 0x1
+
+
+class Target(NamedTuple):
+    """Where a reference points: the name of an entry as written, and a fragment, "" for none."""
+
+    name: str
+    fragment: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of the container: its place in the file and its sizes in bytes."""
+
+    source: zipfile.ZipInfo | SalvagedEntry
+    packed_bytes: int
+    size_bytes: int
+
+
+class Archive:
+    """The entries of one container by name; nothing is ever written to disk.
+
+    Names are matched as written, then without regard to letter case, Unicode form, backslashes
+    and percent-encoding, because the references inside real books are careless about all four.
+
+    Attributes:
+        salvaged: the directory of the zip is broken, and entries were found one by one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: zipfile.ZipFile | None = None
+        self._data = b""
+        self.salvaged = False
+        self._unpacked_bytes = 0
+        self._entries = self._open(path)
+        self._folded: dict[str, str] = {}
+        for name in self._entries:
+            for alias in _aliases(name):
+                self._folded.setdefault(_fold_name(alias), name)
+
+    def _open(self, path: Path) -> dict[str, _Entry]:
+        try:
+            self._file = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
+            return self._salvage(path)
+        infos = self._file.infolist()
+        if len(infos) > MAX_ENTRIES:
+            self._file.close()
+            raise OversizedBookError(
+                f"The file holds {len(infos):,} entries, more than any book has; it was not opened."
+            )
+        # Of two entries of the same name the last one counts, as in every unzip program.
+        return {
+            info.filename: _Entry(info, info.compress_size, info.file_size)
+            for info in infos
+            if not info.is_dir()
+        }
+
+    def _salvage(self, path: Path) -> dict[str, _Entry]:
+        if path.stat().st_size > MAX_TOTAL_BYTES:
+            raise DamagedBookError(
+                "The file is not a whole EPUB (its zip directory is missing or broken)."
+            )
+        self._data = path.read_bytes()
+        found = salvage_entries(self._data, MAX_ENTRIES)
+        if not found:
+            if b"PK\x03\x04" in self._data:
+                raise DamagedBookError(
+                    "The EPUB file is damaged or was cut short, and no page of it can be read. "
+                    "Try to get the file again."
+                )
+            raise UnknownFormatError("The file is not an EPUB: it is not a zip archive.")
+        self.salvaged = True
+        return {entry.name: _Entry(entry, entry.packed_bytes, entry.size_bytes) for entry in found}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all entries that are files, in the order of the container."""
+        return list(self._entries)
+
+    def find(self, name: str) -> str | None:
+        """Return the entry that a reference to `name` means, or None."""
+        if name in self._entries:
+            return name
+        return self._folded.get(_fold_name(name)) or self._folded.get(_fold_name(unquote(name)))
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of the entry called `name`, a name that `find` returned.
+
+        Raises OversizedBookError for a zip bomb, DamagedBookError for an entry that cannot be
+        unpacked or is encrypted by the zip itself.
+        """
+        entry = self._entries[name]
+        self._check_size(name, entry)
+        try:
+            data = self._unpack(entry)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise DamagedBookError(f"The entry “{name}” of the EPUB is damaged.") from error
+        except (NotImplementedError, RuntimeError) as error:
+            raise DamagedBookError(
+                f"The entry “{name}” of the EPUB is packed in a way that cannot be read."
+            ) from error
+        self._unpacked_bytes += len(data)
+        return data
+
+    def _check_size(self, name: str, entry: _Entry) -> None:
+        ratio = entry.size_bytes / max(entry.packed_bytes, 1)
+        if entry.size_bytes > MAX_ENTRY_BYTES or (
+            entry.size_bytes > RATIO_FLOOR_BYTES and ratio > MAX_RATIO
+        ):
+            raise OversizedBookError(
+                f"The entry “{name}” unpacks to {entry.size_bytes:,} bytes, "
+                "more than a page of a book can hold; the file looks like a zip bomb."
+            )
+        if self._unpacked_bytes + entry.size_bytes > MAX_TOTAL_BYTES:
+            raise OversizedBookError(
+                f"The book unpacks to more than {MAX_TOTAL_BYTES // 2**20} MB of pages."
+            )
+
+    def _unpack(self, entry: _Entry) -> bytes:
+        if isinstance(entry.source, SalvagedEntry):
+            return inflate(self._data, entry.source, MAX_ENTRY_BYTES)
+        if self._file is None:
+            raise ValueError("the archive is closed")
+        if entry.source.flag_bits & _ENCRYPTED_FLAG:
+            raise NotImplementedError("zip encryption")
+        return self._file.read(entry.source)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+        self._data = b""
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open the container at `path` and close it again.
+
+    Raises UnknownFormatError for what is no zip, DamagedBookError, OversizedBookError.
+    """
+    try:
+        archive = Archive(path)
+    except OSError as error:
+        raise DamagedBookError(f"The file cannot be read: {error.strerror or error}.") from error
+    try:
+        yield archive
+    finally:
+        archive.close()
+
+
+def resolve_reference(base: str, reference: str) -> Target | None:
+    """Return what `reference` means inside the entry `base`, or None where it leaves the book.
+
+    A path cannot climb out of the container: a surplus `..` stays at its root.
+    """
+    try:
+        parts = urlsplit(reference.strip())
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc:
+        return None
+    path = unquote(parts.path).replace("\\", "/")
+    name = posixpath.join("/", posixpath.dirname(base), path) if path else "/" + base
+    return Target(posixpath.normpath(name).lstrip("/"), unquote(parts.fragment))
+
+
+def _aliases(name: str) -> Iterator[str]:
+    """Yield a name, and what it is when UTF-8 names were stored without saying so."""
+    yield name
+    try:
+        yield name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return
+
+
+def _fold_name(name: str) -> str:
+    name = posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,173 @@
+"""Bytes of a page or package file turned into an element tree, however badly they are made."""
+
+from __future__ import annotations
+
+import codecs
+import html.entities
+import re
+from typing import Any
+from xml.sax.saxutils import escape
+
+from core.errors import OversizedBookError
+
+# lxml ships no types; a tree is walked through its documented ElementTree interface.
+Element = Any
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+_DECLARED = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z][\w.:-]*)""")
+_DECLARATION_BYTES = 1024
+# Their bytes are all ASCII, so they would pass for UTF-8.
+_SEVEN_BIT = ("iso-2022", "hz", "utf-7")
+_NAMED_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+_XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_MISDECODED_SHARE = 0.005
+"""Up to this share of bytes that are not UTF-8, a page is UTF-8 with damage, not another code."""
+_KEPT_SHARE = 0.98
+"""A recovered XML tree with this share of the words of the HTML tree is the better of the two."""
+
+
+def parse_markup(data: bytes) -> Element | None:
+    """Return the root element of a page, or None where there is no mark-up in `data`.
+
+    Well-formed XML keeps its tree exactly. A broken page is recovered as XML, or read as HTML where
+    that saves more of its text. No entity is ever fetched; entities that a page declares itself are
+    resolved, and the names of HTML always are. Raises OversizedBookError for an entity bomb.
+    """
+    from lxml import etree
+
+    source = _resolve_named_entities(decode_markup(data)).encode("utf-8", "replace")
+    try:
+        return etree.fromstring(source, _xml_parser(recover=False))
+    except etree.XMLSyntaxError as error:
+        _refuse_bomb(error.error_log)
+    return _recover(source)
+
+
+def _recover(source: bytes) -> Element | None:
+    from lxml import etree
+
+    source = _FORBIDDEN.sub("", source.decode("utf-8")).encode("utf-8")
+    parser = _xml_parser(recover=True)
+    try:
+        xml_root = etree.fromstring(source, parser)
+    except etree.XMLSyntaxError:
+        xml_root = None
+    _refuse_bomb(parser.error_log)
+    try:
+        html_root = etree.fromstring(
+            source, etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+        )
+    except etree.ParserError:
+        html_root = None
+    if html_root is None or _text_length(xml_root) >= _KEPT_SHARE * _text_length(html_root):
+        return xml_root
+    return html_root
+
+
+def _xml_parser(*, recover: bool) -> Any:
+    from lxml import etree
+
+    return etree.XMLParser(
+        encoding="utf-8",
+        recover=recover,
+        resolve_entities="internal",
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        collect_ids=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def _refuse_bomb(log: Any) -> None:
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in log):
+        raise OversizedBookError(
+            "A page of the book unfolds without end (an entity bomb); the book was not read."
+        )
+
+
+def _text_length(root: Element | None) -> int:
+    return 0 if root is None else sum(len(text) for text in root.itertext())
+
+
+def decode_markup(data: bytes) -> str:
+    """Decode a page: byte order mark, UTF-8, what the page declares, then what its bytes suggest."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    declared = _declared_encoding(data)
+    candidates = ["utf-8", declared]
+    if declared.startswith(_SEVEN_BIT):
+        candidates.reverse()
+    for encoding in candidates:
+        try:
+            return data.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return _decode_damaged(data)
+
+
+def _declared_encoding(data: bytes) -> str:
+    match = _DECLARED.search(data, 0, _DECLARATION_BYTES)
+    declared = match.group(1).decode("ascii").lower() if match else "utf-8"
+    # Browsers read "Latin-1" as its Windows superset, and so do those who write it.
+    return "cp1252" if declared in ("iso-8859-1", "latin1", "us-ascii", "ascii") else declared
+
+
+def _decode_damaged(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    damaged = data.decode("utf-8", "replace")
+    if damaged.count("\ufffd") > _MISDECODED_SHARE * len(data):
+        best = from_bytes(data).best()
+        if best is not None:
+            return str(best)
+    return damaged
+
+
+def _resolve_named_entities(text: str) -> str:
+    return _NAMED_ENTITY.sub(_named_entity, text) if "&" in text else text
+
+
+def _named_entity(match: re.Match[str]) -> str:
+    name = match.group(1)
+    character = html.entities.html5.get(name + ";")
+    if name in _XML_ENTITIES or character is None:
+        return match.group()
+    return escape(character)
+
+
+def local_name(element: Element) -> str:
+    """Return an element's name without its namespace, in lower case; "" for what is no element."""
+    tag = element.tag
+    if not isinstance(tag, str):
+        return ""
+    return tag.rpartition("}")[2].rpartition(":")[2].lower()
+
+
+def attribute(element: Element, name: str) -> str:
+    """Return the attribute `name`, whatever its namespace or prefix, stripped; "" where missing."""
+    for key, value in element.items():
+        if key.rpartition("}")[2].rpartition(":")[2] == name:
+            return str(value).strip()
+    return ""
+
+
+def children_named(element: Element, name: str) -> list[Element]:
+    """Return the child elements of a local name."""
+    return [child for child in element if local_name(child) == name]
+
+
+def first_named(element: Element, name: str) -> Element | None:
+    """Return the first element of a local name at or below `element`, or None."""
+    return next((node for node in element.iter() if local_name(node) == name), None)

@@ -1,0 +1,106 @@
+"""The pages of a book read one after the other into blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.errors import DamagedBookError, OversizedBookError
+from core.text import Matter
+from rag.parsing.epub.archive import Archive, Target
+from rag.parsing.epub.markup import parse_markup
+from rag.parsing.epub.matter import page_matter
+from rag.parsing.epub.package import Page
+from rag.parsing.epub.walker import Draft, Walker
+
+MAX_CHARACTERS = 60_000_000
+"""Ten times the longest epic; more is not a book."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The blocks of a book and where its pages and their ids stand in them.
+
+    Attributes:
+        drafts: the blocks in reading order.
+        first: for each page read, the number of blocks before it.
+        anchors: for each page read, the number of its own blocks before each of its ids.
+        warnings: what was wrong and was survived.
+    """
+
+    drafts: list[Draft] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
+    anchors: dict[str, dict[str, int]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def first_block(self, name: str, fragment: str) -> int | None:
+        """Return the number of blocks before a place, None where the page was not read.
+
+        A fragment that the page does not have means the beginning of the page.
+        """
+        if name not in self.first:
+            return None
+        return self.first[name] + self.anchors[name].get(fragment, 0)
+
+
+def read_pages(
+    archive: Archive,
+    pages: Sequence[Page],
+    language: str,
+    landmarks: Sequence[tuple[str, Target]],
+) -> Reading:
+    """Read all pages that can be read.
+
+    Args:
+        archive: the container.
+        pages: the spine in reading order.
+        language: the book's, as a clean BCP 47 tag or "und".
+        landmarks: types of the guide and the landmarks with what they point at.
+
+    Raises DamagedBookError where no page can be read, OversizedBookError past `MAX_CHARACTERS`.
+    """
+    reading = Reading()
+    walker = Walker(language)
+    kinds = _page_kinds(archive, landmarks)
+    characters = 0
+    for page in pages:
+        drafts = _read_page(archive, page, walker, reading)
+        matter = page_matter(page.name, drafts, kinds.get(page.name, []))
+        for draft in drafts:
+            draft.locator = f"{page.spine_index}:{draft.locator}"
+            if matter is not None and draft.matter is Matter.BODY:
+                draft.matter = matter
+        reading.drafts += drafts
+        characters += sum(len(draft.text) for draft in drafts)
+        if characters > MAX_CHARACTERS:
+            raise OversizedBookError(
+                f"The book holds more than {MAX_CHARACTERS:,} characters; it was not read."
+            )
+    if not reading.first:
+        raise DamagedBookError("No page of the EPUB can be read; try to get the file again.")
+    return reading
+
+
+def _read_page(archive: Archive, page: Page, walker: Walker, reading: Reading) -> list[Draft]:
+    try:
+        root = parse_markup(archive.read(page.name))
+    except DamagedBookError as error:
+        reading.warnings.append(str(error))
+        return []
+    if root is None:
+        reading.warnings.append(f"The page “{page.name}” holds nothing that can be read.")
+        return []
+    drafts, anchors = walker.walk(root)
+    reading.first[page.name] = len(reading.drafts)
+    reading.anchors[page.name] = anchors
+    return drafts
+
+
+def _page_kinds(archive: Archive, landmarks: Sequence[tuple[str, Target]]) -> dict[str, list[str]]:
+    """Return the types of whole pages; a landmark inside a page says nothing of all of it."""
+    kinds: dict[str, list[str]] = {}
+    for kind, target in landmarks:
+        name = archive.find(target.name)
+        if name is not None and not target.fragment:
+            kinds.setdefault(name, []).append(kind)
+    return kinds

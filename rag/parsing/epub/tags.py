@@ -1,0 +1,171 @@
+"""What elements and their attributes mean for the text of a book.
+
+The vocabularies are XHTML and HTML, DTBook (which EPUB 2 allows), SVG and MathML by their local
+names; `epub:type` (the EPUB 3 Structural Semantics Vocabulary and Z39.98) and ARIA roles of DPUB,
+whose `doc-` prefix is dropped; and the classes that widely used producers write.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from core.text import Matter
+
+
+class TagRole(Enum):
+    """How an element takes part in the text."""
+
+    INLINE = auto()
+    LINK = auto()
+    BLOCK = auto()
+    HEADING = auto()
+    HEADING_GROUP = auto()
+    QUOTE = auto()
+    LIST = auto()
+    LIST_ITEM = auto()
+    NOTE = auto()
+    VERSE = auto()
+    PREFORMATTED = auto()
+    CAPTION = auto()
+    TABLE = auto()
+    ROW = auto()
+    SPACED = auto()
+    BREAK = auto()
+    LEFT_OUT = auto()
+
+
+_ROLE_TAGS = {
+    TagRole.LINK: "a",
+    TagRole.BLOCK: (
+        "address article aside body book bodymatter center details dialog dir div docauthor "
+        "dtbook epigraph fieldset figure footer foreignobject form frontmatter header hr html "
+        "imggroup legend level level1 level2 level3 level4 level5 level6 main nav p prodnote "
+        "rearmatter section sidebar summary tbody td text tfoot th thead"
+    ),
+    TagRole.HEADING: "h1 h2 h3 h4 h5 h6 hd doctitle bridgehead",
+    TagRole.HEADING_GROUP: "hgroup",
+    TagRole.QUOTE: "blockquote",
+    TagRole.LIST: "ul ol dl menu list",
+    TagRole.LIST_ITEM: "li dt dd",
+    TagRole.NOTE: "note",
+    TagRole.VERSE: "poem linegroup line",
+    TagRole.PREFORMATTED: "pre listing xmp",
+    TagRole.CAPTION: "caption figcaption",
+    TagRole.TABLE: "table",
+    TagRole.ROW: "tr",
+    TagRole.SPACED: "mtr mtd mlabeledtr",
+    TagRole.BREAK: "br",
+    TagRole.LEFT_OUT: (
+        "head script style template noscript rt rp rtc annoref noteref pagenum "
+        "audio video canvas iframe object embed applet map "
+        "button select textarea input datalist progress meter "
+        "desc metadata defs symbol title annotation annotation-xml case trigger"
+    ),
+}
+_ROLES = {name: role for role, names in _ROLE_TAGS.items() for name in names.split()}
+
+
+class TagRoles(dict[str, TagRole]):
+    """The role of each qualified tag name, worked out once per name."""
+
+    def __missing__(self, tag: str) -> TagRole:
+        local = tag.rpartition("}")[2].rpartition(":")[2].lower()
+        role = self[tag] = _ROLES.get(local, TagRole.INLINE)
+        return role
+
+
+_NOTE_TYPES = frozenset("footnote footnotes endnote endnotes rearnote rearnotes".split())
+_NOTE_CLASSES = frozenset("footnote footnotes endnote endnotes".split())
+_VERSE_TYPES = frozenset("poem verse song hymn lyrics stanza".split())
+_VERSE_CLASSES = frozenset("poem poetry verse stanza linegroup".split())
+_LEFT_OUT_TYPES = frozenset(
+    "noteref annoref backlink referrer pagebreak page-list pagelist landmarks".split()
+)
+_PAGE_NUMBER_CLASSES = frozenset("pagenum pagenumber page-number pageno pagebreak".split())
+_LICENCE_MARKS = frozenset("pg-boilerplate pgheader pgfooter pg-header pg-footer".split())
+
+MATTER_OF_TYPE = {
+    name: matter
+    for matter, names in {
+        Matter.FRONT: (
+            "cover titlepage title-page halftitlepage halftitle-page halftitle copyright-page "
+            "imprint imprimatur toc toc-brief loi lot loa lov lof seriespage keywords"
+        ),
+        Matter.BACK: "colophon index other-credits advertisement advertisements ads",
+    }.items()
+    for name in names.split()
+}
+"""Types of `epub:type`, landmarks and guide references that are not written for the reader."""
+
+_DISPLAY_NONE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the attributes of an element say.
+
+    Attributes:
+        left_out: not part of the text at all.
+        page_number: a page-break marker, left out if it is as short as one.
+        note: a footnote or endnote, or a list of them.
+        verse: its lines are verse.
+        rear: lies behind the body of the book.
+        matter: what it belongs to, None where nothing is said.
+    """
+
+    left_out: bool = False
+    page_number: bool = False
+    note: bool = False
+    verse: bool = False
+    rear: bool = False
+    matter: Matter | None = None
+
+
+PLAIN = Traits()
+
+
+def read_traits(epub_type: str, role: str, css_class: str, element_id: str) -> Traits:
+    """Return the traits of an element from four of its attributes, "" where one is missing."""
+    types = _words(epub_type) | _words(role)
+    classes = frozenset(css_class.lower().split())
+    matter = next((MATTER_OF_TYPE[name] for name in sorted(types) if name in MATTER_OF_TYPE), None)
+    if classes & _LICENCE_MARKS or element_id in _LICENCE_MARKS:
+        matter = Matter.LICENCE
+    page_number = "pagebreak" in types or bool(classes & _PAGE_NUMBER_CLASSES)
+    return Traits(
+        left_out=bool(types & _LEFT_OUT_TYPES) and not page_number,
+        page_number=page_number,
+        note=bool(types & _NOTE_TYPES or classes & _NOTE_CLASSES),
+        verse=bool(types & _VERSE_TYPES or classes & _VERSE_CLASSES),
+        rear="backmatter" in types,
+        matter=matter,
+    )
+
+
+def is_hidden(hidden: str | None, style: str) -> bool:
+    """Say whether the attributes `hidden` (None where missing) and `style` hide an element."""
+    if hidden is not None and hidden.lower() != "until-found":
+        return True
+    return bool(style) and _DISPLAY_NONE.search(style) is not None
+
+
+_NOTE_LABEL = re.compile(r"[\[({]?(?:\d{1,4}|[*†‡§¶]{1,4}|[a-z]|[ivxlc]{1,6})[\])}]?[.:]?")
+_NOTE_TARGET = re.compile(r"#.*(?:note|fn|ftn)|(?:foot|end)?notes?[\w-]*\.\w+#", re.IGNORECASE)
+_ARROWS = re.compile("[\u2190-\u21ff\u2934\u2b06\u23ce^\ufe0e\ufe0f\\s]+")
+
+
+def is_note_mark(href: str, label: str) -> bool:
+    """Say whether an unmarked link is a note's number, or the arrow that leads back from it."""
+    label = label.strip()
+    if "#" not in href or not label:
+        return False
+    if _ARROWS.fullmatch(label):
+        return True
+    return bool(_NOTE_LABEL.fullmatch(label) and _NOTE_TARGET.search(href))
+
+
+def _words(value: str) -> frozenset[str]:
+    """Split a value of `epub:type` or `role`; the prefix of a vocabulary or of DPUB is dropped."""
+    return frozenset(word.rpartition(":")[2].removeprefix("doc-") for word in value.lower().split())
