@@ -54,9 +54,12 @@ _STEMMERS = {
 
 # Articles and pronouns that lose their vowel before another: “l'homme” is found as “homme”.
 _ELIDED = {
-    "ca": frozenset("d l m n s t".split()),
-    "fr": frozenset("c d j jusqu l lorsqu m n puisqu qu quoiqu s t".split()),
-    "it": frozenset("all c coll d dall dell l m nell quell s sull t un v".split()),
+    language: frozenset(words.split())
+    for language, words in {
+        "ca": "d l m n s t",
+        "fr": "c d j jusqu l lorsqu m n puisqu qu quoiqu s t",
+        "it": "all c coll d dall dell l m nell quell s sull t un v",
+    }.items()
 }
 
 _APOSTROPHES = "'\u2019\u02bc\uff07"
