@@ -1,0 +1,79 @@
+"""Passages around chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.shelf import open_shelf, parsed_book, shelve
+
+from core.books import Book, StoredChunk
+from core.persistence.library import Library
+from core.scope import ResolvedScope, Scope
+from rag.retrieval.widening import MAX_PASSAGE_CHARACTERS, Widener
+
+SENTENCE = "The lamp on the hill burned through the night and nobody came to put it out. "
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    shelf = open_shelf(tmp_path)
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def book(library: Library) -> Book:
+    paragraph = (SENTENCE * 4).strip()
+    return shelve(
+        library, parsed_book("Lamps", [("One", [paragraph] * 6), ("Two", [paragraph] * 6)])
+    )
+
+
+def chunks_of(library: Library, book: Book) -> list[StoredChunk]:
+    ids = library.books.chunk_range(book.id)
+    assert ids is not None
+    return library.books.chunks(range(ids.first, ids.last + 1))
+
+
+def passages(library: Library, book: Book, scope: ResolvedScope) -> list:
+    widener = Widener(library.books, scope)
+    made = [widener.passage(chunk, 1.0, None, None) for chunk in chunks_of(library, book)]
+    return [passage for passage in made if passage is not None]
+
+
+def everything(library: Library) -> ResolvedScope:
+    return library.books.resolve(Scope.library())
+
+
+def test_a_passage_is_a_slice_of_the_text(library: Library, book: Book):
+    text = library.books.text(book.id)
+    for passage in passages(library, book, everything(library)):
+        assert passage.text == text[passage.span.start : passage.span.end]
+        assert len(passage.text) <= MAX_PASSAGE_CHARACTERS
+
+
+def test_passages_never_overlap_and_hold_every_chunk(library: Library, book: Book):
+    found = passages(library, book, everything(library))
+    for before, after in zip(found, found[1:], strict=False):
+        assert not before.span.overlaps(after.span)
+    for chunk in chunks_of(library, book):
+        assert any(passage.span.contains(chunk.span) for passage in found)
+
+
+def test_a_passage_stays_in_its_chapter(library: Library, book: Book):
+    second = library.books.chapters(book.id)[1].start
+    for passage in passages(library, book, everything(library)):
+        assert not passage.span.start < second < passage.span.end
+        assert passage.chapter == ("One" if passage.span.start < second else "Two")
+
+
+def test_widening_never_passes_the_boundary(library: Library, book: Book):
+    for up_to in range(0, book.character_count, 97):
+        scope = library.books.resolve(Scope.book(book.id, up_to))
+        inside = [chunk for chunk in chunks_of(library, book) if chunk.span.end <= up_to]
+        widener = Widener(library.books, scope)
+        for chunk in reversed(inside):
+            passage = widener.passage(chunk, 1.0, None, None)
+            assert passage is None or passage.span.end <= up_to
