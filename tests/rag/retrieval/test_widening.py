@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.shelf import open_shelf, parsed_book, shelve
 
 from core.books import Book, StoredChunk
 from core.persistence.library import Library
 from core.scope import ResolvedScope, Scope
 from rag.retrieval.widening import MAX_PASSAGE_CHARACTERS, Widener
+from support.shelf import open_shelf, parsed_book, shelve
 
 SENTENCE = "The lamp on the hill burned through the night and nobody came to put it out. "
 
@@ -47,29 +48,29 @@ def everything(library: Library) -> ResolvedScope:
     return library.books.resolve(Scope.library())
 
 
-def test_a_passage_is_a_slice_of_the_text(library: Library, book: Book):
+def test_a_passage_is_a_slice_of_the_text(library: Library, book: Book) -> None:
     text = library.books.text(book.id)
     for passage in passages(library, book, everything(library)):
         assert passage.text == text[passage.span.start : passage.span.end]
         assert len(passage.text) <= MAX_PASSAGE_CHARACTERS
 
 
-def test_passages_never_overlap_and_hold_every_chunk(library: Library, book: Book):
+def test_passages_never_overlap_and_hold_every_chunk(library: Library, book: Book) -> None:
     found = passages(library, book, everything(library))
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         assert not before.span.overlaps(after.span)
     for chunk in chunks_of(library, book):
         assert any(passage.span.contains(chunk.span) for passage in found)
 
 
-def test_a_passage_stays_in_its_chapter(library: Library, book: Book):
+def test_a_passage_stays_in_its_chapter(library: Library, book: Book) -> None:
     second = library.books.chapters(book.id)[1].start
     for passage in passages(library, book, everything(library)):
         assert not passage.span.start < second < passage.span.end
         assert passage.chapter == ("One" if passage.span.start < second else "Two")
 
 
-def test_widening_never_passes_the_boundary(library: Library, book: Book):
+def test_widening_never_passes_the_boundary(library: Library, book: Book) -> None:
     for up_to in range(0, book.character_count, 97):
         scope = library.books.resolve(Scope.book(book.id, up_to))
         inside = [chunk for chunk in chunks_of(library, book) if chunk.span.end <= up_to]
