@@ -37,9 +37,7 @@ def run_headless(home: Home) -> int:
 
 
 async def _show(postil: Postil) -> int:
-    say(
-        f"there is no display, so here is a look at Postil in the terminal. Home: {postil.home.root}"
-    )
+    say(f"there is no display; showing Postil in the terminal. Home: {postil.home.root}")
     book_id = await _add_guide(postil)
     if book_id is None:
         return FAILED

@@ -82,7 +82,7 @@ def run() -> int:
 
 def test(arguments: list[str]) -> int:
     """Run every check and test."""
-    from checks import run_checks
+    from checks import all_checks, run_checks
     from environment import Environment
     from system_libraries import provide_libraries
 
@@ -90,7 +90,8 @@ def test(arguments: list[str]) -> int:
     environment.install(extras=("dev",))
     provide_libraries(with_display=False)
     pytest_arguments = [argument for argument in arguments if argument != "--all"]
-    return run_checks(environment, pytest_arguments, slow="--all" in arguments)
+    checks = all_checks(environment, pytest_arguments, slow="--all" in arguments)
+    return run_checks(checks, ROOT)
 
 
 def has_display() -> bool:

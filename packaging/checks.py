@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from environment import Environment
@@ -27,17 +28,10 @@ class Outcome(NamedTuple):
     wall_s: float
 
 
-def run_checks(environment: Environment, pytest_arguments: Sequence[str], *, slow: bool) -> int:
-    """Run all checks, also after one failed, and return 0 if all passed, else 1.
-
-    Args:
-        environment: where the tools are installed.
-        pytest_arguments: passed on to pytest.
-        slow: run the tests marked `slow` too.
-    """
+def run_checks(checks: Sequence[Check], root: Path) -> int:
+    """Run all checks in `root`, also after one failed, and return 0 if all passed, else 1."""
     settings = test_settings()
-    checks = all_checks(environment, pytest_arguments, slow=slow)
-    outcomes = [_run(check, environment, settings) for check in checks]
+    outcomes = [_run(check, root, settings) for check in checks]
     print("\n" + summary(outcomes), flush=True)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
@@ -45,7 +39,13 @@ def run_checks(environment: Environment, pytest_arguments: Sequence[str], *, slo
 def all_checks(
     environment: Environment, pytest_arguments: Sequence[str], *, slow: bool
 ) -> list[Check]:
-    """List the checks, the quick ones first."""
+    """List the checks, the quick ones first.
+
+    Args:
+        environment: where the tools are installed.
+        pytest_arguments: passed on to pytest.
+        slow: run the tests marked `slow` too.
+    """
     python = str(environment.python)
     marks = ["-m", ""] if slow else []  # an empty expression lifts the default `not slow`
     return [
@@ -77,8 +77,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _run(check: Check, environment: Environment, settings: dict[str, str]) -> Outcome:
+def _run(check: Check, root: Path, settings: dict[str, str]) -> Outcome:
     print(f"\n== {check.name}", flush=True)
     begun_s = time.perf_counter()
-    code = subprocess.call(check.command, cwd=environment.root, env=settings)
+    code = subprocess.call(check.command, cwd=root, env=settings)
     return Outcome(check, code == 0, time.perf_counter() - begun_s)

@@ -22,6 +22,7 @@ _OFFLINE_SIGNS = (
     "NameResolutionError",
     "Temporary failure in name resolution",
     "ConnectTimeoutError",
+    "ProxyError",
     "getaddrinfo failed",
     "Network is unreachable",
 )
