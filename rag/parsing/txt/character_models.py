@@ -19,8 +19,15 @@ _ASCII_BITS = 5.0
 _UNKNOWN_LETTER_BITS = 13.0
 _UNKNOWN_SYMBOL_BITS = 15.0
 _UNKNOWN_IDEOGRAPH_BITS = 16.0
-_CASE_BREAK_BITS = 6.0
-_PUNCTUATION = "“”‘’«»–—…„·°§№©®€£´`¡¿"
+_BREAK_BITS = 8.0
+_LETTERS_SHARE = 0.85
+_CAPITAL_BITS = 4.0
+_PUNCTUATION = {
+    **dict.fromkeys("’\u00a0", 4.0),
+    **dict.fromkeys("“”–—«»…", 6.0),
+    **dict.fromkeys("‘„¡¿", 7.0),
+    **dict.fromkeys("·°§№©®€£´", 9.0),
+}
 _WIDE_PUNCTUATION = "，。、：；？！“”‘’（）《》「」『』—…　・ー〜～〈〉【】．－々〇"
 
 _HANS = (
@@ -53,77 +60,90 @@ _HANGUL = (
     "식말통학민발업단양터체했간용분산때각권운양반입본월습명재야외표결후영남북요려까차습더심법역력같처바두"
     "살람왔알를건강집음길않았겠울없던잘못많던데래네무엇왜씨님"
 )
-_CYRILLIC = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"
-_LATIN = {
+_ALPHABETS = {
     "western": "éèàäöüáíóñçâêîôûùëïßåøæœúãõìò",
     "german": "äüöß",
     "french": "éèàêçôîùâûœëï",
     "spanish": "óíáéñúü",
     "portuguese": "ãçáéíóêõâàúô",
+    "italian": "àèùòìé",
     "nordic": "åäöøæé",
     "icelandic": "áíðöéúóæþý",
+    "albanian": "ëç",
     "polish": "ąęłóśżćźń",
     "czech": "áíěéžčřšýůúňóťď",
     "slovak": "áíčžéýšúľťôóňďäĺŕ",
     "hungarian": "áéőöíóüúű",
-    "south slavic": "čšžćđ",
+    "croatian": "čšžćđ",
     "romanian": "ăîâşţșț",
     "turkish": "ıişüğçöâİ",
     "baltic": "āėšīžūčęąįųģķļņēõäöü",
     "vietnamese": "đàáạảãâăêôơưéèíìóòúùýõũĩ",
     "esperanto": "ĉĝĥĵŝŭ",
-}
-_OTHER = {
-    "russian": _CYRILLIC,
-    "ukrainian": "оаниіетврслкдумпязьбгчйхцжїюєщшфґ",
+    "russian": "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",
+    "ukrainian": "оаниіетврстслкдумпязьбгчйхцжїюєщшфґ",
     "belarusian": "аіенорлтсуякдывмзпбьгчцжйшхўёюэф",
-    "south slavic": "аиоенсртјукдвпмлзгбчшжцћђфхњљџ",
+    "serbian": "аиоенсртјукдвпмлзгбчшжцћђфхњљџ",
     "bulgarian": "аеоитнрсвлкдпмзгбъучяйжщшхцюьф",
     "greek": "αοιετσνηυρπκμλςωάίόέήύώδγχθφβξζψϊΐϋ",
-    "hebrew": "יוהלאמרתבשנעדקפחםצגטכזןסךץףְִַָֹּּ",
-    "arabic": "اليمونترعبسدفكهقحجةشطصخىأإضذثءغظئآؤپچگکی،؟ًٌٍَُِّْـ",
-    "thai": "านรอกเงมยลวดทสตะปบคหแจพชขใไโผซถธณฟศษญภฉฝ่้ัีิืุู์็ึำๆ",
+    "hebrew": "יוהלאמרתבשנעדקפחםצגטכזןסךץף\u05b0\u05b4\u05b7\u05b8\u05b9\u05bc",
+    "arabic": "اليمونترعبسدفكهقحجةشطصخىأإضذثءغظئآؤپچگکی،؟\u064b\u064d\u064e\u064f\u0650\u0651\u0652ـ",
+    "thai": "านรอกเงมยลวดทสตะปบคหแจพชขใไโผซถธณฟศษญภฉฝ"
+    "\u0e48\u0e49\u0e31\u0e35\u0e34\u0e37\u0e38\u0e39\u0e4c\u0e47\u0e36\u0e33ๆ",
 }
 # The lower-case letters and capitals past ASCII of the alphabets that single-byte encodings hold.
-_LOWER = "a-z" + "".join(chr(code) for code in range(0x80, 0x530) if chr(code).islower())
-_UPPER = "A-Z" + "".join(chr(code) for code in range(0x80, 0x530) if chr(code).isupper())
+_LOWER = "".join(chr(code) for code in range(0x80, 0x530) if chr(code).islower())
+_UPPER = "".join(chr(code) for code in range(0x80, 0x530) if chr(code).isupper())
+# What writers hardly ever do: a capital after a small letter; a Latin letter beside a Cyrillic,
+# Greek, Hebrew, Arabic or Thai one; three accented Latin letters in a row.
 _CASE_BREAK = re.compile(
-    f"[{_LOWER}](?=[{_UPPER[3:]}])|[{_LOWER[3:]}](?=[{_UPPER}])|(?<=[{_UPPER}])[{_UPPER[3:]}](?=[{_LOWER}])"
+    f"[a-z{_LOWER}](?=[{_UPPER}])|[{_LOWER}](?=[A-Z{_UPPER}])"
+    f"|[A-Z{_UPPER}][{_UPPER}](?=[a-z{_LOWER}])"
+)
+_SCRIPT_BREAK = re.compile(
+    "[A-Za-z](?=[\u0370-\u0eff])|[\u0370-\u0eff](?=[A-Za-z])|(?<=[\u00c0-\u024f]{2})[\u00c0-\u024f]"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class CharacterModel:
-    """Costs of characters in bits; `cased` where an alphabet has capitals."""
-
-    costs: Mapping[str, float]
-    cased: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
-    """An encoding, and the models of the languages written in it."""
+    """An encoding, and the character costs of the languages written in it.
+
+    Attributes:
+        encoding: Python's name of the codec.
+        models: for each language the cost of its characters in bits.
+        prior_bits: minus the logarithm of how common the encoding is among text files; a bias that
+            only short or nearly ASCII files feel.
+    """
 
     encoding: str
-    models: tuple[CharacterModel, ...]
+    models: tuple[Mapping[str, float], ...]
+    prior_bits: float
+
+    @property
+    def doubt_bits(self) -> float:
+        """What each character past ASCII costs more, as old encodings need clearer evidence."""
+        return 2.0 if self.prior_bits >= _RARE_BITS else 0.0
 
 
-def cost_bits(text: str, model: CharacterModel) -> float:
-    """Return minus the log2 probability of `text`, a relative figure: the smaller the likelier."""
+def cost_bits(text: str, candidate: Candidate) -> float:
+    """Return minus the log2 likelihood of `text` under the best of the candidate's languages."""
     counts = Counter(text)
-    bits = sum(
-        count * (_ASCII_BITS if character < "\x80" else _cost(character, model))
-        for character, count in counts.items()
+    ascii_count = sum(count for character, count in counts.items() if character < "\x80")
+    others = [(character, count) for character, count in counts.items() if character >= "\x80"]
+    breaks = len(_CASE_BREAK.findall(text)) + len(_SCRIPT_BREAK.findall(text))
+    return (
+        ascii_count * _ASCII_BITS
+        + breaks * _BREAK_BITS
+        + candidate.doubt_bits * (len(text) - ascii_count)
+        + min(
+            sum(count * (model.get(c) or _unknown_bits(c)) for c, count in others)
+            for model in candidate.models
+        )
     )
-    if model.cased:
-        bits += _CASE_BREAK_BITS * len(_CASE_BREAK.findall(text))
-    return bits
 
 
-def _cost(character: str, model: CharacterModel) -> float:
-    known = model.costs.get(character)
-    if known is not None:
-        return known
+def _unknown_bits(character: str) -> float:
     if "\u3400" <= character <= "\ud7a3":
         return _UNKNOWN_IDEOGRAPH_BITS
     if character.isalpha() and character < "\u3000":
@@ -131,83 +151,79 @@ def _cost(character: str, model: CharacterModel) -> float:
     return _UNKNOWN_SYMBOL_BITS if character.isprintable() else 2 * _UNKNOWN_SYMBOL_BITS
 
 
-def _alphabet(letters: str, *, share: float = 0.85) -> CharacterModel:
-    """Model an alphabet: `share` of the text is these letters, in falling order of frequency."""
+def _alphabet(letters: str) -> dict[str, float]:
+    """Model an alphabet: its letters in falling order of frequency, and their capitals."""
     weights = [1 / (rank + 3) for rank in range(len(letters))]
     total = sum(weights)
-    costs: dict[str, float] = dict.fromkeys(_PUNCTUATION, 9.0)
-    costs["\u00a0"] = 8.0
+    costs = dict(_PUNCTUATION)
     for letter, weight in zip(letters, weights, strict=True):
-        bits = -math.log2(share * weight / total)
+        bits = -math.log2(_LETTERS_SHARE * weight / total)
         costs.setdefault(letter, bits)
         if len(letter.upper()) == 1:
-            costs.setdefault(letter.upper(), bits + 4)
-    return CharacterModel(costs, cased=letters[0].upper() != letters[0])
+            costs.setdefault(letter.upper(), bits + _CAPITAL_BITS)
+    return costs
 
 
-def _ideographs(common: str, *, kana: bool = False) -> CharacterModel:
-    costs: dict[str, float] = dict.fromkeys(_WIDE_PUNCTUATION, 7.0)
+def _ideographs(common: str, *, kana: bool = False) -> dict[str, float]:
+    """Model a script of many characters: the common ones in falling order of frequency."""
+    costs = dict.fromkeys(_WIDE_PUNCTUATION, 7.0)
     for rank, character in enumerate(dict.fromkeys(common)):
         costs.setdefault(character, 7.0 + 0.8 * math.log2(1 + rank / 8))
     if kana:
         costs |= {chr(code): 6.0 for code in range(0x3041, 0x3094)}
         costs |= {chr(code): 8.5 for code in range(0x30A1, 0x30F7)}
-    costs |= {chr(code): 11.0 for code in range(0xFF10, 0xFF5B)}
-    return CharacterModel(costs, cased=False)
+    return costs | {chr(code): 11.0 for code in range(0xFF10, 0xFF5B)}
 
 
-_LATIN_MODELS = {name: _alphabet(letters) for name, letters in _LATIN.items()}
-_MODELS = {name: _alphabet(letters) for name, letters in _OTHER.items()}
-_CYRILLIC_MODELS = tuple(
-    _MODELS[name] for name in ("russian", "ukrainian", "belarusian", "south slavic", "bulgarian")
-)
-_HANS_MODEL = _ideographs(_HANS)
-_HANT_MODEL = _ideographs(
-    "的一是不了在人有我他"
-    + "".join(c for pair in zip(_HANT, _HANS, strict=False) for c in pair)
-    + _HANS[len(_HANT) :]
-)
+_MODELS = {name: _alphabet(letters) for name, letters in _ALPHABETS.items()} | {
+    "hans": _ideographs(_HANS),
+    "hant": _ideographs(
+        _HANS[:10]
+        + "".join(a + b for a, b in zip(_HANT, _HANS, strict=False))
+        + _HANS[len(_HANT) :]
+    ),
+    "japanese": _ideographs(_KANJI, kana=True),
+    "korean": _ideographs(_HANGUL),
+}
+_WESTERN = "western german french spanish portuguese italian nordic icelandic albanian"
+_CENTRAL = "polish czech slovak hungarian croatian romanian german"
+_CYRILLIC = "russian ukrainian belarusian serbian bulgarian"
+_RARE_BITS = 40.0
 
-
-def _latin(*names: str) -> tuple[CharacterModel, ...]:
-    return tuple(_LATIN_MODELS[name] for name in names)
-
-
-_WESTERN = _latin("western", "german", "french", "spanish", "portuguese", "nordic", "icelandic")
-_CENTRAL = _latin("polish", "czech", "slovak", "hungarian", "south slavic", "romanian", "german")
-
-# In order of how common they are: of two that read a file alike, the first is taken.
-CANDIDATES = (
-    Candidate("cp1252", _WESTERN),
-    Candidate("cp1251", _CYRILLIC_MODELS),
-    Candidate("gb18030", (_HANS_MODEL, _HANT_MODEL)),
-    Candidate("big5", (_HANT_MODEL,)),
-    Candidate("cp932", (_ideographs(_KANJI, kana=True),)),
-    Candidate("euc_jp", (_ideographs(_KANJI, kana=True),)),
-    Candidate("cp949", (_ideographs(_HANGUL),)),
-    Candidate("koi8_r", (_MODELS["russian"], _MODELS["bulgarian"])),
-    Candidate("koi8_u", (_MODELS["ukrainian"],)),
-    Candidate("iso8859_1", _WESTERN),
-    Candidate("iso8859_15", _WESTERN),
-    Candidate("cp1250", _CENTRAL),
-    Candidate("iso8859_2", _CENTRAL),
-    Candidate("cp1253", (_MODELS["greek"],)),
-    Candidate("iso8859_7", (_MODELS["greek"],)),
-    Candidate("cp1255", (_MODELS["hebrew"],)),
-    Candidate("cp1256", (_MODELS["arabic"],)),
-    Candidate("iso8859_6", (_MODELS["arabic"],)),
-    Candidate("cp1254", _latin("turkish")),
-    Candidate("cp1257", _latin("baltic")),
-    Candidate("iso8859_4", _latin("baltic")),
-    Candidate("iso8859_3", _latin("esperanto")),
-    Candidate("cp1258", _latin("vietnamese")),
-    Candidate("cp874", (_MODELS["thai"],)),
-    Candidate("iso8859_5", _CYRILLIC_MODELS),
-    Candidate("cp866", _CYRILLIC_MODELS),
-    Candidate("cp855", _CYRILLIC_MODELS),
-    Candidate("mac_cyrillic", _CYRILLIC_MODELS),
-    Candidate("mac_roman", _WESTERN),
-    Candidate("cp850", _WESTERN),
-    Candidate("cp437", _WESTERN),
-    Candidate("johab", (_ideographs(_HANGUL),)),
+CANDIDATES = tuple(
+    Candidate(encoding, tuple(_MODELS[name] for name in names.split()), prior_bits)
+    for encoding, names, prior_bits in (
+        ("cp1252", _WESTERN, 0.0),
+        ("cp1251", _CYRILLIC, 5.0),
+        ("gb18030", "hans hant", 5.0),
+        ("big5", "hant", 6.0),
+        ("cp932", "japanese", 6.0),
+        ("euc_jp", "japanese", 7.0),
+        ("cp949", "korean", 6.0),
+        ("koi8_r", "russian bulgarian", 7.0),
+        ("koi8_u", "ukrainian", 9.0),
+        ("iso8859_1", _WESTERN, 1.0),
+        ("iso8859_15", _WESTERN, 6.0),
+        ("cp1250", _CENTRAL, 7.0),
+        ("iso8859_2", _CENTRAL, 8.0),
+        ("cp1253", "greek", 7.0),
+        ("iso8859_7", "greek", 8.0),
+        ("cp1255", "hebrew", 7.0),
+        ("cp1256", "arabic", 7.0),
+        ("iso8859_6", "arabic", 9.0),
+        ("cp1254", "turkish", 8.0),
+        ("cp1257", "baltic", 12.0),
+        ("cp1258", "vietnamese", 12.0),
+        ("cp874", "thai", 8.0),
+        ("iso8859_3", "esperanto", 20.0),
+        ("iso8859_4", "baltic", 20.0),
+        ("iso8859_5", _CYRILLIC, 12.0),
+        ("cp866", _CYRILLIC, 12.0),
+        ("mac_cyrillic", _CYRILLIC, 20.0),
+        ("cp855", _CYRILLIC, _RARE_BITS),
+        ("mac_roman", _WESTERN, _RARE_BITS),
+        ("cp850", _WESTERN, _RARE_BITS),
+        ("cp437", _WESTERN, _RARE_BITS),
+        ("johab", "korean", _RARE_BITS),
+    )
 )

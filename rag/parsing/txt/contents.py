@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.parsing.txt.labels import read_label
 from rag.parsing.txt.layout import runs
 from rag.parsing.txt.source import Line
 
@@ -67,5 +68,7 @@ def _entries_end(lines: Sequence[Line], first: int, end: int) -> int:
 def _is_prose(run: Sequence[Line]) -> bool:
     if any(line.width > _WIDEST_ENTRY for line in run):
         return True
+    if sum(read_label(line.text) is not None for line in run) > len(run) / 3:
+        return False
     wide = sum(line.width >= 55 for line in run)
     return len(run) >= _LONGEST_RUN and wide >= 0.7 * (len(run) - 1) and run[0].indent < 4

@@ -9,11 +9,12 @@ the legacy encoding under which a sample of the file reads most like text
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from dataclasses import dataclass
 
 from core.errors import BadBookError, DamagedBookError
-from rag.parsing.txt.character_models import CANDIDATES, Candidate, cost_bits
+from rag.parsing.txt.character_models import CANDIDATES, cost_bits
 
 _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -23,7 +24,7 @@ _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HEAD_BYTES = 4096
-_SAMPLE_BYTES = 16_384
+_SAMPLE_BYTES = 8192
 _NOT_ASCII_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 _UTF8_SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -71,7 +72,7 @@ def find_decoding(data: bytes, encoding: str | None = None) -> Decoding:
     if wide := _wide_encoding(data[:_HEAD_BYTES]):
         return Decoding(wide)
     _refuse_binary(data)
-    if _ISO_2022_JP.search(data, 0, _SAMPLE_BYTES) and _decodes(data, "iso2022_jp"):
+    if data.isascii() and _ISO_2022_JP.search(data, 0, _SAMPLE_BYTES):
         return Decoding("iso2022_jp")
     if _is_utf8(data):
         return Decoding("utf-8")
@@ -100,7 +101,8 @@ def _wide_encoding(head: bytes) -> str | None:
         return None
     zeros = [head[place::4].count(0) / max(1, len(head) // 4) for place in range(4)]
     if len(head) >= 8 and zeros[1] > 0.9 and zeros[2] > 0.9:
-        return "utf-32-be" if zeros[0] > zeros[3] else "utf-32-le"
+        name = "utf-32-be" if zeros[0] > zeros[3] else "utf-32-le"
+        return name if _reads_as_wide(head, name) else None
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
     for name, low, high in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
         if high > 0.02 and low < high / 20 and _reads_as_wide(head, name):
@@ -109,7 +111,7 @@ def _wide_encoding(head: bytes) -> str | None:
 
 
 def _reads_as_wide(head: bytes, name: str) -> bool:
-    text = head[: len(head) // 2 * 2].decode(name, errors="replace")
+    text = head[: len(head) // 4 * 4].decode(name, errors="replace")
     odd = sum(not (character.isprintable() or character.isspace()) for character in text)
     return odd <= len(text) * _MAX_CONTROL_SHARE and any(c.isspace() for c in text)
 
@@ -139,8 +141,15 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _likeliest(data: bytes) -> str:
+    """Return the legacy encoding under which a sample of `data` costs the fewest bits."""
     sample = _sample(data)
-    return min(CANDIDATES, key=lambda candidate: _bits(sample, candidate)).encoding
+    best, fewest = CANDIDATES[0], math.inf
+    for candidate in CANDIDATES:
+        text = sample.decode(candidate.encoding, errors="replace")
+        bits = candidate.prior_bits + text.count("\ufffd") * _BAD_BYTE_BITS
+        if bits < fewest and (bits := bits + cost_bits(text, candidate)) < fewest:
+            best, fewest = candidate, bits
+    return best.encoding
 
 
 def _sample(data: bytes) -> bytes:
@@ -155,10 +164,3 @@ def _sample(data: bytes) -> bytes:
             if size >= _SAMPLE_BYTES // 2:
                 break
     return b"\n".join(parts)
-
-
-def _bits(sample: bytes, candidate: Candidate) -> float:
-    """Return the bits that `sample` costs read as `candidate`; the fewer, the likelier."""
-    text = sample.decode(candidate.encoding, errors="replace")
-    bad = text.count("\ufffd")
-    return bad * _BAD_BYTE_BITS + min(cost_bits(text, model) for model in candidate.models)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from rag.parsing.txt.frame import Frame
 from rag.parsing.txt.source import Line
 
 _MENTION = re.compile(r"project gutenberg", re.IGNORECASE)
@@ -13,7 +13,8 @@ _START = re.compile(
     r"\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG|\*END[* ]*THE SMALL PRINT", re.IGNORECASE
 )
 _END = re.compile(
-    r"(?:\*{3} ?)?END OF (?:THE |THIS )?PROJECT GUTENBERG(?:['’]S)?\b|\*{3} ?START: FULL LICENSE",
+    r"(?:\*{3} ?)?END OF (?:THE |THIS )?PROJECT GUTENBERG|\*{3} ?START: FULL LICENSE"
+    r"|(?:Ende|Fin|Fine)\b.{1,20}\bProje[ck]t Gutenberg",
     re.IGNORECASE,
 )
 _FIELD = re.compile(r"\[?(?P<name>[A-Z][a-z]+(?: [A-Za-z]+){0,3}):\s+(?P<value>\S.*)")
@@ -53,35 +54,23 @@ _LANGUAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where the book itself lies in the file, and what the frame says of it.
-
-    Attributes:
-        first: index of the first line after the header.
-        end: index of the line the licence begins with, or the number of lines.
-        fields: the header's fields (`title`, `author`, `language`, `release date` …), lower case.
-    """
-
-    first: int
-    end: int
-    fields: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def language(self) -> str | None:
-        """The BCP 47 tag of the language the header names, where it is one we know."""
-        return _LANGUAGES.get(self.fields.get("language", "").strip().casefold())
-
-
-def find_frame(lines: Sequence[Line]) -> Frame:
-    """Find header and licence; a file without them is all book."""
+def find_frame(lines: Sequence[Line]) -> Frame | None:
+    """Find header and licence; None where the file is not Project Gutenberg's."""
     if not any(_MENTION.search(line.text) for line in lines[:_HEADER_LINES]):
-        return Frame(0, len(lines))
+        return None
     first = _after_header(lines)
     end = next(
         (index for index in range(first, len(lines)) if _END.match(lines[index].text)), len(lines)
     )
-    return Frame(_after_credits(lines, first, end), end, _fields(lines[:first]))
+    fields = _fields(lines[:first])
+    return Frame(
+        _after_credits(lines, first, end),
+        end,
+        title=fields.get("title"),
+        authors=_authors(fields.get("author", "")),
+        language=_LANGUAGES.get(fields.get("language", "").casefold()),
+        published=fields.get("release date", "").partition("[")[0].strip() or None,
+    )
 
 
 def _after_header(lines: Sequence[Line]) -> int:
@@ -119,3 +108,11 @@ def _fields(header: Sequence[Line]) -> dict[str, str]:
         else:
             name = ""
     return fields
+
+
+def _authors(value: str) -> tuple[str, ...]:
+    """Split “A and B” and “A, B and C”; “Dumas, père” stays whole."""
+    if not value or value.casefold() in ("various", "anonymous", "unknown"):
+        return ()
+    names = re.split(r"\s+(?:and|&)\s+", value)
+    return tuple(name for part in names for name in re.split(r",\s+(?=\S+\s+\S)", part) if name)

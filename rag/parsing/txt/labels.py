@@ -25,8 +25,9 @@ class Label:
 
     Attributes:
         rank: what kind of part it opens.
-        word: the label word, casefolded: headings of one word are of one level.
-        number: its number; None for a named part such as a preface.
+        word: the label word, casefolded: headings of one word are of one level; "preface" and the
+            like for a named part, "" for a title.
+        number: its number; None for a named part or a title.
         title: what follows the number, "" where nothing does.
     """
 
@@ -73,7 +74,7 @@ _ORDINAL_FIRST = re.compile(
     re.IGNORECASE,
 )
 _IDEOGRAPHIC = re.compile(
-    r"[【《〈]?第\s*(?P<number>[〇零○一二三四五六七八九十百千两兩廿卅\d]{1,7})\s*"
+    r"(?:《[^》]{0,20}》)?(?:目录|正文|正文卷)?[\s　]*[【〈]?第\s*(?P<number>[〇零○一二三四五六七八九十百千两兩廿卅\d]{1,7})\s*"
     r"(?P<word>[回章节節卷集部篇折幕話话编編])(?:[\s　:：.、]+|(?=[^的了是在]))?(?P<rest>.*)"
 )
 _SCROLL = re.compile(
@@ -88,6 +89,9 @@ _IDEOGRAPHIC_RANKS = {
 _NUMBERED = re.compile(
     r"(?P<number>\d{1,3}|[IVXLC]{1,8}|[一二三四五六七八九十百]{1,5})(?P<rest>[.．、:)）]?(?:\s+.*)?)$"
 )
+# What may follow “first part” in a heading: a title, or whose part it is.
+_GENITIVE = re.compile(r"[.:—–-]|[^\W\d_a-zа-яà-ÿ]|(?:of|de|del|der|des|du|di|della|do|da)\s")
+_MORE_NUMBERS = re.compile(r"(?:[IVXLC]+[.,\s–-]*)+")
 _TITLE_MARK = re.compile(r"\s*(?:[.:：;,—–\-]+|\s)\s*")
 _END_MARKS = '.!?…"”»。！？」'
 _LONGEST_TITLE = 300
@@ -103,7 +107,7 @@ def read_label(text: str) -> Label | None:
     if text[0] in "第【《〈卷":
         return _ideographic(text)
     if text.casefold().strip(".:—- \u3000") in _NAMED and text[0].isupper() | (text[0] > "\u3000"):
-        return Label(Rank.CHAPTER, "", None, text)
+        return Label(Rank.CHAPTER, text.casefold().strip(".:—- \u3000"), None, text)
     if not text[0].isupper():
         return None
     return _labelled(text) or _ordinal_first(text)
@@ -116,6 +120,8 @@ def read_number(text: str) -> Label | None:
     rest = found["rest"]
     if rest[:1] in ("", ".", "．", "、", ":", ")", "）") or rest[:1].isspace():
         title = rest.lstrip(".．、:)） \t\u3000")
+        if _MORE_NUMBERS.fullmatch(title):  # “XIII. XIV”: a gap in the text, shown by its numbers
+            title = ""
         number = number_of(found["number"])
         marked = rest[:1] in (".", "．", "、", ":") or not title
         if number and marked:
@@ -157,7 +163,7 @@ def _ordinal_first(text: str) -> Label | None:
     ):
         return None
     rest = found["rest"].strip()
-    if rest and rest[-1] in _END_MARKS and not text.isupper():
+    if rest and not text.isupper() and (rest[-1] in _END_MARKS or not _GENITIVE.match(rest)):
         return None
     word = found["word"].casefold()
     return Label(_RANK_OF[word], word, number, rest.lstrip(".:—–- "))

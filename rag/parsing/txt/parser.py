@@ -11,7 +11,8 @@ from core.errors import DamagedBookError, EmptyBookError, OversizedBookError
 from core.text import Block, BlockKind, BookMetadata, Chapter, Matter, ParsedBook, place_blocks
 from rag.parsing.language import detect_language
 from rag.parsing.txt.encodings import Decoding, find_decoding
-from rag.parsing.txt.gutenberg import Frame, find_frame
+from rag.parsing.txt.frame import Frame
+from rag.parsing.txt.gutenberg import find_frame
 from rag.parsing.txt.headings import Outline, find_outline
 from rag.parsing.txt.layout import Piece, choose_layout, cut_paragraphs
 from rag.parsing.txt.source import Line, join_lines, read_lines
@@ -53,7 +54,7 @@ def _parse(data: bytes, name: str, decoding: Decoding) -> ParsedBook:
     lines = read_lines(data, decoding)
     if not any(line.text for line in lines):
         raise EmptyBookError("The file holds no text.")
-    frame = find_frame(lines)
+    frame = find_frame(lines) or Frame(0, len(lines))
     book_lines = lines[frame.first : frame.end]
     layout = choose_layout(book_lines)
     outline = find_outline(lines, frame.first, frame.end, layout)
@@ -105,13 +106,12 @@ def _block(lines: Sequence[Line], piece: Piece) -> Block:
 def _metadata(frame: Frame, blocks: Sequence[Block], name: str) -> BookMetadata:
     text = "\n".join(block.text for block in blocks if block.matter is Matter.BODY)
     language = frame.language or detect_language(text)
-    author = frame.fields.get("author")
-    title = frame.fields.get("title") or re.sub(r"[_\s]+", " ", Path(name).stem).strip() or name
+    title = frame.title or re.sub(r"[_\s]+", " ", Path(name).stem).strip() or name
     return BookMetadata(
         title=title,
-        authors=(author,) if author else (),
+        authors=frame.authors,
         language=language,
-        published=frame.fields.get("release date"),
+        published=frame.published,
     )
 
 
