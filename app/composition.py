@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from core.books import Book, BookId
+from core.embeddings import EmbeddingFingerprint
 from core.endpoints import Endpoint
 from core.errors import NotFoundError
 from core.events import BookRemoved, EndpointsChanged, EventBus, IndexRebuilt, SettingsChanged
@@ -64,6 +66,13 @@ class Postil:
         return open_embedder(self.settings.embedding_model, model_cache_dir())
 
     @cached_property
+    def fingerprint(self) -> EmbeddingFingerprint:
+        """What the embeddings of this library belong to: the model, and how books are cut."""
+        from rag.chunking.chunker import CHUNKER_VERSION
+
+        return replace(self.embedder.fingerprint, chunker_version=CHUNKER_VERSION)
+
+    @cached_property
     def vectors(self) -> VectorIndex:
         """The live vector index of the library."""
         from rag.vectors import VectorIndex, VectorStoreFactory
@@ -71,7 +80,7 @@ class Postil:
         return VectorIndex(
             VectorStoreFactory(self.home.index_dir),
             self.library.embeddings,
-            self.embedder.fingerprint,
+            self.fingerprint,
         )
 
     @cached_property

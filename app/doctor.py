@@ -73,7 +73,7 @@ def _embedding(postil: Postil) -> Finding:
 
 def _index(postil: Postil) -> Finding:
     held = len(postil.vectors.current())
-    stored = postil.library.embeddings.count(postil.vectors.fingerprint)
+    stored = postil.library.embeddings.count(postil.fingerprint)
     return Finding("index", held == stored, f"{held} vectors of {stored} embeddings")
 
 

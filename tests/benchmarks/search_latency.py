@@ -114,9 +114,8 @@ def row(name: str, queries: list[str], work: Callable[[int], None]) -> None:
 
 def recall(postil: Postil, books: list[Book], queries: list[str]) -> float:
     """Compare the index inside a scope with an exact search of the stored embeddings."""
-    fingerprint = postil.vectors.fingerprint
     ids, rows = [], []
-    for vectors in postil.library.embeddings.read(fingerprint):
+    for vectors in postil.library.embeddings.read(postil.fingerprint):
         ids.append(np.array(vectors.ids))
         rows.append(np.frombuffer(vectors.rows, "<f2").reshape(len(vectors.ids), -1))
     all_ids, matrix = np.concatenate(ids), np.concatenate(rows).astype(np.float32)
