@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ _FEWEST_TITLES = 3  # a book has that many chapters, or its set-apart lines are 
 _FEWEST_NUMBERED = 3
 _SENTENCE_ENDS = ("!", "?", ",", ";", ":", '"', "”", "。", "！", "？", "」", "，")
 _OPENERS = tuple("\"“‘'«»„-–—「『([*_~=+|<{")
+_IDEOGRAPHIC_TITLE = re.compile(r"[\w\s　]{4,30}")
 _DEDICATIONS = ("to ", "for ", "dedicated ", "an ", "für ", "à ")
 _NOT_TITLES = {"theend", "finis", "end", "fin", "ende", "конец", "footnotes", "终", "完", "全书完"}
 
@@ -28,6 +30,11 @@ class Outline:
 
     headings: tuple[Heading, ...]
     contents: tuple[tuple[int, int], ...] = ()
+
+    def begin(self, end: int) -> int:
+        """Return the line of the first heading or table of contents, `end` where there is none."""
+        firsts = [heading.first for heading in self.headings[:1]]
+        return min([*firsts, *(first for first, _ in self.contents)], default=end)
 
 
 def find_outline(lines: Sequence[Line], first: int, end: int, layout: Layout) -> Outline:
@@ -58,7 +65,10 @@ def _with_following_titles(
         titles[place] = _title_after(lines, heading.last + 1, limit)
     found = {place: last for place, last in titles.items() if last is not None}
     if len(found) < 0.6 * len(titles):
-        return headings
+        found = {}
+    for place, heading in enumerate(headings):
+        if place in titles and _is_ideographic_title(lines, heading.last + 1):
+            found[place] = heading.last + 1
     taken = [replace(h, last=found.get(place, h.last)) for place, h in enumerate(headings)]
     return [
         heading
@@ -74,8 +84,6 @@ def _title_after(lines: Sequence[Line], first: int, limit: int) -> int | None:
         return None
     start, stop = run
     text = " ".join(line.text for line in lines[start:stop])
-    if start == first and lines[start].text > "\u3000":  # Chinese: the title is the next line
-        stop = start + 1
     if stop - start > 2 or lines[start].width > _WIDEST_TITLE or text.startswith(_OPENERS):
         return None
     if text.endswith(_SENTENCE_ENDS) or not (text[0].isupper() or text[0] > "\u3000"):
@@ -83,6 +91,16 @@ def _title_after(lines: Sequence[Line], first: int, limit: int) -> int | None:
     if text.casefold().startswith(_DEDICATIONS):
         return None
     return stop - 1
+
+
+def _is_ideographic_title(lines: Sequence[Line], index: int) -> bool:
+    """Say whether a line right below 第一回 is its title: short, and no sentence."""
+    if not 0 < index < len(lines) or not lines[index].text > "\u3000":
+        return False
+    return (
+        lines[index - 1].text[0] == "第"
+        and _IDEOGRAPHIC_TITLE.fullmatch(lines[index].text) is not None
+    )
 
 
 def _unlabelled_titles(

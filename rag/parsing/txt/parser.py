@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from core.errors import DamagedBookError, EmptyBookError, OversizedBookError
-from core.text import Block, BlockKind, BookMetadata, Chapter, Matter, ParsedBook, place_blocks
+from core.text import (
+    BLOCK_SEPARATOR,
+    Block,
+    BlockKind,
+    BookMetadata,
+    Chapter,
+    Matter,
+    ParsedBook,
+    fold_text,
+    place_blocks,
+)
 from rag.parsing.language import detect_language
+from rag.parsing.txt.aozora import read_aozora
 from rag.parsing.txt.encodings import Decoding, find_decoding
 from rag.parsing.txt.frame import Frame
 from rag.parsing.txt.gutenberg import find_frame
 from rag.parsing.txt.headings import Outline, find_outline
-from rag.parsing.txt.layout import Piece, choose_layout, cut_paragraphs
+from rag.parsing.txt.layout import Layout, Piece, choose_layout, cut_paragraphs
+from rag.parsing.txt.opening import opening_end, title_and_authors, title_from_name
 from rag.parsing.txt.source import Line, join_lines, read_lines
 
 PARSER_VERSION = "txt/1"
@@ -54,29 +65,23 @@ def _parse(data: bytes, name: str, decoding: Decoding) -> ParsedBook:
     lines = read_lines(data, decoding)
     if not any(line.text for line in lines):
         raise EmptyBookError("The file holds no text.")
-    frame = find_frame(lines) or Frame(0, len(lines))
-    book_lines = lines[frame.first : frame.end]
-    layout = choose_layout(book_lines)
-    outline = find_outline(lines, frame.first, frame.end, layout)
-    pieces = [*_frame_pieces(lines, 0, frame.first, Matter.FRONT)]
-    position = frame.first
-    for heading in outline.headings:
-        pieces += cut_paragraphs(lines, position, heading.first, layout)
-        pieces.append(Piece(BlockKind.HEADING, heading.first, heading.last, heading.level))
-        position = heading.last + 1
-    pieces += cut_paragraphs(lines, position, frame.end, layout)
-    pieces += _frame_pieces(lines, frame.end, len(lines), Matter.LICENCE)
-    blocks = tuple(_block(lines, piece) for piece in _with_matter(pieces, outline))
-    chapters = tuple(
-        Chapter(ordinal, placed.block.text, placed.block.level, placed.start)
-        for ordinal, placed in enumerate(
-            p for p in place_blocks(blocks) if p.block.kind is BlockKind.HEADING
-        )
-    )
+    marked = read_aozora(lines)
+    if marked:
+        lines, frame = marked.lines, marked.frame
+    else:
+        frame = find_frame(lines) or Frame(0, len(lines))
+    layout = choose_layout(lines[frame.first : frame.end])
+    if marked and marked.headings:
+        outline = Outline(marked.headings)
+    else:
+        outline = find_outline(lines, frame.first, frame.end, layout)
+    body = opening_end(lines, frame.first, outline.begin(frame.end))
+    pieces = _pieces(lines, frame, outline, layout)
+    blocks = tuple(_block(lines, piece) for piece in _with_front(pieces, body, outline))
     return ParsedBook(
-        metadata=_metadata(frame, blocks, name),
+        metadata=_metadata(lines, frame, body, blocks, name),
         blocks=blocks,
-        chapters=chapters,
+        chapters=_chapters(blocks),
         format="txt",
         parser_version=PARSER_VERSION,
         encoding=decoding.encoding,
@@ -84,17 +89,41 @@ def _parse(data: bytes, name: str, decoding: Decoding) -> ParsedBook:
     )
 
 
-def _frame_pieces(lines: Sequence[Line], first: int, end: int, matter: Matter) -> Iterator[Piece]:
+def _pieces(
+    lines: Sequence[Line], frame: Frame, outline: Outline, layout: Layout
+) -> Iterator[Piece]:
+    yield from _around(lines, 0, frame.first, Matter.FRONT)
+    position = frame.first
+    for heading in outline.headings:
+        yield from cut_paragraphs(lines, position, heading.first, layout)
+        yield Piece(BlockKind.HEADING, heading.first, heading.last, heading.level)
+        position = heading.last + 1
+    yield from cut_paragraphs(lines, position, frame.end, layout)
+    yield from _around(lines, frame.end, len(lines), frame.end_matter)
+
+
+def _around(lines: Sequence[Line], first: int, end: int, matter: Matter) -> Iterator[Piece]:
+    """Cut a distributor's header or licence, which has a layout of its own."""
     layout = choose_layout(lines[first:end])
     for piece in cut_paragraphs(lines, first, end, layout):
         yield replace(piece, kind=BlockKind.PARAGRAPH, matter=matter)
 
 
-def _with_matter(pieces: list[Piece], outline: Outline) -> Iterator[Piece]:
+def _with_front(pieces: Iterable[Piece], body: int, outline: Outline) -> Iterator[Piece]:
+    """Mark the title page and printed tables of contents as front matter."""
     for piece in pieces:
-        if any(first <= piece.first < end for first, end in outline.contents):
-            piece = replace(piece, matter=Matter.FRONT)
+        listed = any(first <= piece.first < end for first, end in outline.contents)
+        if piece.matter is Matter.BODY and (listed or piece.first < body):
+            piece = replace(piece, kind=BlockKind.PARAGRAPH, level=0, matter=Matter.FRONT)
         yield piece
+
+
+def _chapters(blocks: Sequence[Block]) -> tuple[Chapter, ...]:
+    headings = [p for p in place_blocks(blocks) if p.block.kind is BlockKind.HEADING]
+    return tuple(
+        Chapter(ordinal, placed.block.text, placed.block.level, placed.start)
+        for ordinal, placed in enumerate(headings)
+    )
 
 
 def _block(lines: Sequence[Line], piece: Piece) -> Block:
@@ -103,13 +132,18 @@ def _block(lines: Sequence[Line], piece: Piece) -> Block:
     return Block(piece.kind, text, locator, piece.level, piece.matter)
 
 
-def _metadata(frame: Frame, blocks: Sequence[Block], name: str) -> BookMetadata:
-    text = "\n".join(block.text for block in blocks if block.matter is Matter.BODY)
-    language = frame.language or detect_language(text)
-    title = frame.title or re.sub(r"[_\s]+", " ", Path(name).stem).strip() or name
+def _metadata(
+    lines: Sequence[Line], frame: Frame, body: int, blocks: Sequence[Block], name: str
+) -> BookMetadata:
+    title, authors = frame.title, frame.authors
+    if title is None:
+        title, authors = title_and_authors(lines, frame.first, body)
+    language = frame.language or detect_language(
+        BLOCK_SEPARATOR.join(block.text for block in blocks if block.matter is Matter.BODY)
+    )
     return BookMetadata(
-        title=title,
-        authors=frame.authors,
+        title=fold_text(title) or title_from_name(name),
+        authors=tuple(map(fold_text, authors)),
         language=language,
         published=frame.published,
     )
