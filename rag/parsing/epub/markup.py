@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import html.entities
 import re
+from collections.abc import Iterable
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,6 +13,7 @@ from core.errors import OversizedBookError
 
 # lxml ships no types; a tree is walked through its documented ElementTree interface.
 Element = Any
+Parser = Any
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -73,7 +75,7 @@ def _recover(source: bytes) -> Element | None:
     return html_root
 
 
-def _xml_parser(*, recover: bool) -> Any:
+def _xml_parser(*, recover: bool) -> Parser:
     from lxml import etree
 
     return etree.XMLParser(
@@ -89,7 +91,7 @@ def _xml_parser(*, recover: bool) -> Any:
     )
 
 
-def _refuse_bomb(log: Any) -> None:
+def _refuse_bomb(log: Iterable[Any]) -> None:
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in log):
         raise OversizedBookError(
             "A page of the book unfolds without end (an entity bomb); the book was not read."
@@ -101,7 +103,7 @@ def _text_length(root: Element | None) -> int:
 
 
 def decode_markup(data: bytes) -> str:
-    """Decode a page: byte order mark, UTF-8, what the page declares, then what its bytes suggest."""
+    """Decode a page by its byte order mark, as UTF-8, as it declares, or as its bytes suggest."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")

@@ -31,8 +31,8 @@ _HEADINGS = {
         ),
         Matter.BACK: (
             "index|general index|index of names|register|colophon|uncopyright|advertisement|"
-            "advertisements|also by the author|sachregister|namenregister|предметный указатель|索引|"
-            "奥付"
+            "advertisements|also by the author|sachregister|namenregister|предметный указатель|"
+            "索引|奥付"
         ),
     }.items()
     for heading in headings.split("|")

@@ -118,7 +118,12 @@ def read_package(archive: Archive) -> Package:
     if not package.pages:
         _list_pages(archive, package)
     if not package.pages:
-        raise DamagedBookError("The EPUB holds no page that can be read.")
+        raise DamagedBookError(
+            "The EPUB is damaged or was cut short, and no page of it can be read. Try to get the "
+            "file again."
+            if archive.salvaged
+            else "The EPUB holds no page that can be read."
+        )
     package.pages.sort(key=lambda page: not page.linear)
     return package
 
@@ -152,8 +157,7 @@ def _read_xml(archive: Archive, name: str) -> Element | None:
 
 
 def _read_manifest(archive: Archive, root: Element, package: Package) -> None:
-    manifest = first_named(root, "manifest")
-    for node in manifest.iter():
+    for node in root.iter():
         if local_name(node) != "item" or not attribute(node, "href"):
             continue
         href = attribute(node, "href")
@@ -231,8 +235,8 @@ def _list_pages(archive: Archive, package: Package) -> None:
     package.pages = [Page(index, name) for index, name in enumerate(dict.fromkeys(names))]
     if package.name and package.pages:
         package.warnings.append(
-            "The book does not say in which order its pages are read; they are in the order of "
-            "its list of files."
+            "The book's reading order is missing or leads to no page; its pages are in the order "
+            "of its list of files."
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.errors import DamagedBookError, OversizedBookError
 from core.text import Matter
 from rag.parsing.epub.archive import Archive, Target
+from rag.parsing.epub.chapters import Place
 from rag.parsing.epub.markup import parse_markup
 from rag.parsing.epub.matter import page_matter
 from rag.parsing.epub.package import Page
@@ -25,22 +26,25 @@ class Reading:
         drafts: the blocks in reading order.
         first: for each page read, the number of blocks before it.
         anchors: for each page read, the number of its own blocks before each of its ids.
+        textless: the pages read that hold no text.
         warnings: what was wrong and was survived.
     """
 
     drafts: list[Draft] = field(default_factory=list)
     first: dict[str, int] = field(default_factory=dict)
     anchors: dict[str, dict[str, int]] = field(default_factory=dict)
+    textless: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
-    def first_block(self, name: str, fragment: str) -> int | None:
-        """Return the number of blocks before a place, None where the page was not read.
-
-        A fragment that the page does not have means the beginning of the page.
-        """
+    def find(self, name: str, fragment: str) -> Place | None:
+        """Return where a page, or an id on it, stands; None where either is missing."""
         if name not in self.first:
             return None
-        return self.first[name] + self.anchors[name].get(fragment, 0)
+        anchors = self.anchors[name]
+        if fragment and fragment not in anchors:
+            return None
+        ordinal = self.first[name] + anchors.get(fragment, 0)
+        return Place(ordinal, has_text=name not in self.textless)
 
 
 def read_pages(
@@ -93,6 +97,8 @@ def _read_page(archive: Archive, page: Page, walker: Walker, reading: Reading) -
     drafts, anchors = walker.walk(root)
     reading.first[page.name] = len(reading.drafts)
     reading.anchors[page.name] = anchors
+    if not drafts:
+        reading.textless.add(page.name)
     return drafts
 
 

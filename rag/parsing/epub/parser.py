@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from core.errors import DamagedBookError, EmptyBookError
-from core.text import Block, BlockKind, BookMetadata, Matter, ParsedBook, place_blocks
+from core.text import Block, BlockKind, BookMetadata, Matter, ParsedBook
 from rag.parsing.epub.archive import Archive, Target, open_archive
-from rag.parsing.epub.chapters import choose_chapters
+from rag.parsing.epub.chapters import Finder, Place, choose_chapters
 from rag.parsing.epub.contents import Entry, read_landmarks, read_navigation, read_ncx
 from rag.parsing.epub.cover import read_cover
 from rag.parsing.epub.languages import UNDETERMINED
@@ -59,7 +58,7 @@ def parse_epub(path: Path) -> ParsedBook:
         return ParsedBook(
             metadata=metadata,
             blocks=blocks,
-            chapters=choose_chapters(tables, place_blocks(blocks), _finder(archive, reading)),
+            chapters=choose_chapters(tables, blocks, _finder(archive, reading)),
             format="epub",
             parser_version=PARSER_VERSION,
             cover=read_cover(archive, package),
@@ -91,10 +90,10 @@ def _read_root(archive: Archive, name: str | None) -> Element | None:
         return None  # the contents fall back to the next table, and last to the headings
 
 
-def _finder(archive: Archive, reading: Reading) -> Callable[[Target], int | None]:
-    def find(target: Target) -> int | None:
+def _finder(archive: Archive, reading: Reading) -> Finder:
+    def find(target: Target) -> Place | None:
         name = archive.find(target.name)
-        return None if name is None else reading.first_block(name, target.fragment)
+        return None if name is None else reading.find(name, target.fragment)
 
     return find
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from core.text import Matter
 
@@ -31,7 +32,7 @@ class TagRole(Enum):
     CAPTION = auto()
     TABLE = auto()
     ROW = auto()
-    SPACED = auto()
+    MATH = auto()
     BREAK = auto()
     LEFT_OUT = auto()
 
@@ -55,36 +56,42 @@ _ROLE_TAGS = {
     TagRole.CAPTION: "caption figcaption",
     TagRole.TABLE: "table",
     TagRole.ROW: "tr",
-    TagRole.SPACED: "mtr mtd mlabeledtr",
+    TagRole.MATH: "math",
     TagRole.BREAK: "br",
     TagRole.LEFT_OUT: (
         "head script style template noscript rt rp rtc annoref noteref pagenum "
-        "audio video canvas iframe object embed applet map "
+        "audio video canvas iframe object embed applet "
         "button select textarea input datalist progress meter "
-        "desc metadata defs symbol title annotation annotation-xml case trigger"
+        "desc metadata defs symbol title case trigger"
     ),
 }
 _ROLES = {name: role for role, names in _ROLE_TAGS.items() for name in names.split()}
 
 
-class TagRoles(dict[str, TagRole]):
-    """The role of each qualified tag name, worked out once per name."""
-
-    def __missing__(self, tag: str) -> TagRole:
-        local = tag.rpartition("}")[2].rpartition(":")[2].lower()
-        role = self[tag] = _ROLES.get(local, TagRole.INLINE)
-        return role
+@lru_cache(maxsize=4096)
+def tag_role(tag: str) -> TagRole:
+    """Return the role of an element by its name, with or without a namespace or prefix."""
+    return _ROLES.get(tag.rpartition("}")[2].rpartition(":")[2].lower(), TagRole.INLINE)
 
 
-_NOTE_TYPES = frozenset("footnote footnotes endnote endnotes rearnote rearnotes".split())
-_NOTE_CLASSES = frozenset("footnote footnotes endnote endnotes".split())
-_VERSE_TYPES = frozenset("poem verse song hymn lyrics stanza".split())
-_VERSE_CLASSES = frozenset("poem poetry verse stanza linegroup".split())
+_NOTE_TYPES = frozenset({"footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"})
+_NOTE_CLASSES = frozenset({"footnote", "footnotes", "endnote", "endnotes"})
+_VERSE_TYPES = frozenset({"poem", "verse", "song", "hymn", "lyrics", "stanza"})
+_VERSE_CLASSES = frozenset({"poem", "poetry", "verse", "stanza", "linegroup"})
 _LEFT_OUT_TYPES = frozenset(
-    "noteref annoref backlink referrer pagebreak page-list pagelist landmarks".split()
+    {
+        "noteref",
+        "annoref",
+        "backlink",
+        "referrer",
+        "pagebreak",
+        "page-list",
+        "pagelist",
+        "landmarks",
+    }
 )
-_PAGE_NUMBER_CLASSES = frozenset("pagenum pagenumber page-number pageno pagebreak".split())
-_LICENCE_MARKS = frozenset("pg-boilerplate pgheader pgfooter pg-header pg-footer".split())
+_PAGE_NUMBER_CLASSES = frozenset({"pagenum", "pagenumber", "page-number", "pageno", "pagebreak"})
+_LICENCE_CLASSES = frozenset({"pg-boilerplate", "pgheader", "pgfooter"})
 
 MATTER_OF_TYPE = {
     name: matter
@@ -124,14 +131,15 @@ class Traits:
 
 
 PLAIN = Traits()
+HIDDEN = Traits(left_out=True)
 
 
-def read_traits(epub_type: str, role: str, css_class: str, element_id: str) -> Traits:
-    """Return the traits of an element from four of its attributes, "" where one is missing."""
+def read_traits(epub_type: str, role: str, css_class: str) -> Traits:
+    """Return the traits of an element from three of its attributes, "" where one is missing."""
     types = _words(epub_type) | _words(role)
     classes = frozenset(css_class.lower().split())
     matter = next((MATTER_OF_TYPE[name] for name in sorted(types) if name in MATTER_OF_TYPE), None)
-    if classes & _LICENCE_MARKS or element_id in _LICENCE_MARKS:
+    if classes & _LICENCE_CLASSES:
         matter = Matter.LICENCE
     page_number = "pagebreak" in types or bool(classes & _PAGE_NUMBER_CLASSES)
     return Traits(

@@ -8,19 +8,20 @@ descriptions of pictures).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.text import BlockKind, Matter, fold_text
-from rag.parsing.epub.languages import clean_tag, same_language
-from rag.parsing.epub.markup import Element, local_name
+from rag.parsing.epub.context import Context, is_next_cell
+from rag.parsing.epub.markup import Element
 from rag.parsing.epub.tags import (
+    HIDDEN,
     PLAIN,
     TagRole,
-    TagRoles,
     Traits,
     is_hidden,
     is_note_mark,
     read_traits,
+    tag_role,
 )
 
 CELL_SEPARATOR = " | "
@@ -28,8 +29,6 @@ CELL_SEPARATOR = " | "
 
 _MAX_PAGE_NUMBER = 12
 """A page-break marker with more characters than this holds text of the book."""
-_MAX_ROW = 2_000
-"""A table row with more characters than this is layout: its cells are read as paragraphs."""
 _MIN_VERSE_LINES = 3
 _MAX_VERSE_LINE = 120
 _MEAN_VERSE_LINE = 60
@@ -37,11 +36,13 @@ _MEAN_VERSE_LINE = 60
 
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_TELLING = frozenset({_EPUB_TYPE, "epub:type", "role", "class", "id", "hidden", "style"})
-_INLINE = frozenset({TagRole.INLINE, TagRole.LINK})
-_IN_CELL = _INLINE | {TagRole.BLOCK, TagRole.SPACED, TagRole.BREAK, TagRole.LEFT_OUT}
-_ROLES = TagRoles()
+_ANCHORS = ("id", "name", _XML_ID)
+_TELLING = frozenset({_EPUB_TYPE, "epub:type", "role", "class", "hidden", "style", *_ANCHORS})
+"""Attributes that say something about an element; looking for any of them at once is quick."""
+
+_MATH_TOKENS = ("{*}mi", "{*}mn", "{*}mo", "{*}ms", "{*}mtext")
+"""Elements of MathML that hold what is seen; annotations repeat it in another notation."""
+_INLINE = (TagRole.INLINE, TagRole.LINK)
 _FLOWING = (BlockKind.PARAGRAPH, BlockKind.QUOTE)
 
 
@@ -57,39 +58,12 @@ class Draft:
     language: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the elements around a run of text make of it.
-
-    Attributes:
-        kind: of the blocks here.
-        level: of the heading, or the depth of the list or quote.
-        matter: the part of the book.
-        language: where it differs from the book's.
-        lists: how many lists are open.
-        quotes: how many block quotations are open.
-        rear: behind the body of the book.
-        joined: breaks count as spaces: one element, one block.
-        preformatted: each line is a block.
-    """
-
-    kind: BlockKind = BlockKind.PARAGRAPH
-    level: int = 0
-    matter: Matter = Matter.BODY
-    language: str | None = None
-    lists: int = 0
-    quotes: int = 0
-    rear: bool = False
-    joined: bool = False
-    preformatted: bool = False
-
-
 class Walker:
     """Walks the pages of one book; `walk` may be called again for the next page."""
 
     def __init__(self, book_language: str) -> None:
         self._book_language = book_language
-        self._traits: dict[tuple[str, str, str, str], Traits] = {}
+        self._traits: dict[tuple[str, str, str], Traits] = {}
         self._begin_page()
 
     def _begin_page(self) -> None:
@@ -106,7 +80,7 @@ class Walker:
         self._begin_page()
         traits = self._read_traits(root)
         if not self._is_left_out(root, TagRole.BLOCK, traits):
-            context = self._derive(Context(), root, _ROLES[root.tag], traits)
+            context = Context().inside(root, tag_role(root.tag), traits, self._book_language)
             self._mark(root)
             self._end_block(f"/{self._content(root, '', context)}", context)
         return self._drafts, self._anchors
@@ -143,22 +117,32 @@ class Walker:
         self._parts.append(last)
 
     def _child(self, element: Element, parent_path: str, step: int, context: Context) -> None:
-        role = _ROLES[element.tag]
+        role = tag_role(element.tag)
         if role is TagRole.BREAK:
             self._break(parent_path, step, context)
             return
-        names = element.keys()
-        traits = PLAIN if _TELLING.isdisjoint(names) else self._read_traits(element)
+        path = f"{parent_path}/{step}"
+        if _TELLING.isdisjoint(element.keys()):
+            traits = PLAIN
+            if role is TagRole.INLINE:  # most elements by far: nothing to find out, no way to link
+                self._content(element, path, context)
+                return
+        else:
+            traits = self._read_traits(element)
+            if (traits.note or traits.matter) and role in _INLINE:
+                role = TagRole.BLOCK
         if self._is_left_out(element, role, traits):
             self._mark(element)
             return
-        path = f"{parent_path}/{step}"
-        if role in _INLINE and not (traits.note or traits.matter):
+        if role is TagRole.INLINE or role is TagRole.LINK:
             self._mark(element)
             self._content(element, path, context)
-        elif context.joined or role is TagRole.SPACED:
+        elif role is TagRole.MATH:
             self._mark(element)
-            self._parts.append(CELL_SEPARATOR if _is_next_cell(element, context) else " ")
+            self._parts.append(" ".join(element.itertext(*_MATH_TOKENS)))
+        elif context.joined:
+            self._mark(element)
+            self._parts.append(CELL_SEPARATOR if is_next_cell(element, context) else " ")
             self._content(element, path, context)
             self._parts.append(" ")
         else:
@@ -167,7 +151,7 @@ class Walker:
             self._mark(element)
             self._block_path, self._lines = path, []
             self._start, self._unbroken = f"{path}/1", True
-            inner = self._derive(context, element, role, traits)
+            inner = context.inside(element, role, traits, self._book_language)
             self._end_block(f"{path}/{self._content(element, path, inner)}", inner)
             self._block_path, self._lines = outer_path, outer_lines
             self._start, self._unbroken = f"{parent_path}/{step + 1}", False
@@ -203,22 +187,22 @@ class Walker:
 
     def _mark(self, element: Element) -> None:
         """Remember where an element that links can point at stands."""
-        for name in (element.get("id"), element.get("name"), element.get(_XML_ID)):
-            if name:
+        for attribute in _ANCHORS:
+            if name := element.get(attribute):
                 self._anchors.setdefault(name.strip(), len(self._drafts))
 
     def _read_traits(self, element: Element) -> Traits:
         if is_hidden(element.get("hidden"), element.get("style", "")):
-            return Traits(left_out=True)
+            return HIDDEN
         key = (
             element.get(_EPUB_TYPE) or element.get("epub:type", ""),
             element.get("role", ""),
             element.get("class", ""),
-            element.get("id", ""),
         )
-        if key not in self._traits:
-            self._traits[key] = read_traits(*key)
-        return self._traits[key]
+        traits = self._traits.get(key)
+        if traits is None:
+            traits = self._traits[key] = read_traits(*key)
+        return traits
 
     def _is_left_out(self, element: Element, role: TagRole, traits: Traits) -> bool:
         if role is TagRole.LEFT_OUT or traits.left_out:
@@ -228,95 +212,6 @@ class Walker:
         if role is TagRole.LINK and (href := element.get("href")):
             return is_note_mark(href, "".join(element.itertext()))
         return False
-
-    def _derive(self, context: Context, element: Element, role: TagRole, traits: Traits) -> Context:
-        """Return the context inside a block-level element."""
-        context = _with_kind(context, element, role, traits)
-        tag = element.get(_XML_LANG) or element.get("lang") or element.get("xml:lang")
-        if tag and (tag := clean_tag(tag)):
-            language = None if same_language(tag, self._book_language) else tag
-            if language != context.language:
-                context = replace(context, language=language)
-        rear = context.rear or traits.rear
-        matter = traits.matter or context.matter
-        if rear and matter is Matter.FRONT:
-            matter = Matter.BACK
-        if rear != context.rear or matter != context.matter:
-            context = replace(context, rear=rear, matter=matter)
-        return context
-
-
-def _with_kind(context: Context, element: Element, role: TagRole, traits: Traits) -> Context:
-    """Return the context with the kind of block that an element makes of its text."""
-    if role is TagRole.HEADING:
-        level = heading_level(element)
-        return replace(context, kind=BlockKind.HEADING, level=level, joined=True)
-    if role is TagRole.HEADING_GROUP:
-        level = min((heading_level(child) for child in element), default=1)
-        return replace(context, kind=BlockKind.HEADING, level=min(level + 1, 6))
-    if context.kind is BlockKind.HEADING:
-        return replace(context, joined=True)
-    if role is TagRole.ROW and _is_plain_row(element):
-        return replace(context, kind=BlockKind.TABLE_ROW, level=0, joined=True)
-    if role is TagRole.CAPTION:
-        return replace(context, kind=BlockKind.CAPTION, level=0)
-    if role is TagRole.NOTE or traits.note or context.kind is BlockKind.NOTE:
-        kind, level = BlockKind.NOTE, 0
-    elif role is TagRole.VERSE or traits.verse or context.kind is BlockKind.VERSE:
-        kind, level = BlockKind.VERSE, 0
-    elif role is TagRole.QUOTE:
-        kind, level = BlockKind.QUOTE, context.quotes
-    elif role is TagRole.LIST_ITEM:
-        kind, level = BlockKind.LIST_ITEM, max(context.lists - 1, 0)
-    elif role is TagRole.PREFORMATTED:
-        kind, level = BlockKind.CODE, 0
-    else:
-        kind, level = context.kind, context.level
-    lists = context.lists + (role is TagRole.LIST)
-    quotes = context.quotes + (role is TagRole.QUOTE)
-    preformatted = context.preformatted or role is TagRole.PREFORMATTED
-    changed = (kind, level, lists, quotes, preformatted)
-    if changed == (
-        context.kind,
-        context.level,
-        context.lists,
-        context.quotes,
-        context.preformatted,
-    ):
-        return context
-    return replace(
-        context, kind=kind, level=level, lists=lists, quotes=quotes, preformatted=preformatted
-    )
-
-
-def heading_level(element: Element) -> int:
-    """Return 1 to 6 for a heading, 6 for anything else."""
-    name = local_name(element)
-    if len(name) == 2 and name[0] == "h" and name[1] in "123456":
-        return int(name[1])
-    return {"doctitle": 1, "hd": 2, "bridgehead": 3}.get(name, 6)
-
-
-def _is_plain_row(row: Element) -> bool:
-    """Say whether a table row is data, each cell one short piece of text, and not layout."""
-    size = 0
-    for cell in row:
-        blocks = 0
-        for node in cell.iterdescendants():
-            role = _ROLES[node.tag] if isinstance(node.tag, str) else TagRole.INLINE
-            blocks += role is TagRole.BLOCK
-            if role not in _IN_CELL or blocks > 1:
-                return False
-        size += sum(len(text) for text in cell.itertext())
-    return size <= _MAX_ROW
-
-
-def _is_next_cell(element: Element, context: Context) -> bool:
-    return (
-        context.kind is BlockKind.TABLE_ROW
-        and local_name(element) in ("td", "th")
-        and element.getprevious() is not None
-    )
 
 
 def _are_verse(lines: list[Draft]) -> bool:
