@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class ExactVectorStore:
         """Make an empty store; `files` is where `save` keeps it, None to keep it nowhere."""
         self._matrix = VectorMatrix(dimension)
         self._files = files
+        self._unsaved = False
 
     def __len__(self) -> int:
         return len(self._matrix.state)
@@ -35,6 +37,11 @@ class ExactVectorStore:
     def ids(self) -> Int64Array:
         """The ids that have a vector, ascending."""
         return self._matrix.state.ids
+
+    @property
+    def settled(self) -> bool:
+        """Whether all is saved and nothing is left for `index_pending` to do."""
+        return not self._unsaved
 
     def row(self, chunk_id: ChunkId) -> Float16Array:
         """Return the vector of an id, shape (dimension,).
@@ -56,10 +63,12 @@ class ExactVectorStore:
             ValueError: not one vector of this dimension for each id.
         """
         self._matrix.add(ids, vectors)
+        self._unsaved = True
 
     def remove(self, ids: IdRange) -> None:
         """Remove all vectors with ids in a range; none there is no error."""
         self._matrix.remove(ids)
+        self._unsaved = True
 
     def search(
         self, query: Float32Array, k: int, ranges: Sequence[IdRange] | None = None
@@ -87,8 +96,7 @@ class ExactVectorStore:
         Raises:
             StorageError: the folder cannot be written.
         """
-        if self._files is not None:
-            self._files.write(generation, self._matrix.state, graph=None)
+        self._write(generation, graph=None)
 
     def load(self) -> int | None:
         """Take what was saved; return its generation, None where there is nothing whole."""
@@ -99,8 +107,20 @@ class ExactVectorStore:
         return saved.generation
 
     def close(self) -> None:
-        """Let go of the vectors."""
+        """Let go of the vectors; what is on disk stays."""
+        self._files = None
         self._matrix = VectorMatrix(self._matrix.dimension)
+
+    def _write(self, generation: int, graph: Callable[[Path], None] | None) -> None:
+        if self._files is None:
+            return
+        # Cleared first: what changes during the write is for the next one.
+        self._unsaved = False
+        try:
+            self._files.write(generation, self._matrix.state, graph)
+        except BaseException:
+            self._unsaved = True
+            raise
 
 
 def nearest_rows(

@@ -54,7 +54,7 @@ class VectorStoreFactory:
             or not _rows_agree(store, fingerprint, embeddings)
         ):
             log.info("the saved index %s is of another library", fingerprint.key)
-            store.close()
+            store = self._make(fingerprint, kind)
         catch_up(store, fingerprint, embeddings)
         return store
 

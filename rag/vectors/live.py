@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 
 from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError, StorageError
@@ -12,24 +10,16 @@ from core.ports import EmbeddingStore
 from rag.ports import Float16Array, Int64Array, VectorStore
 from rag.vectors.exact import ExactVectorStore
 from rag.vectors.factory import StoreKind, VectorStoreFactory, catch_up
-
-# After this long without a change the index is saved: not after every batch of an ingest.
-_QUIET_BEFORE_SAVE_S = 3.0
-
-# The graph of a few books is made while closing; that of many goes on at the next start.
-_GRAPH_TIME_AT_CLOSE_S = 0.5
+from rag.vectors.keeper import IndexKeeper
 
 _NEVER = -1
-
-log = logging.getLogger(__name__)
 
 
 class VectorIndex:
     """The index of one embedding fingerprint. Thread-safe.
 
     It opens at its first use and follows the database: each `current` compares generations, so
-    that changes by other threads and processes are seen by the next search. A thread of its own
-    extends the graph and saves the index when all is quiet, and then ends.
+    that changes by other threads and processes are seen by the next search.
     """
 
     def __init__(
@@ -46,11 +36,8 @@ class VectorIndex:
         self._lock = threading.Lock()
         self._closed = False
         self._store: ExactVectorStore | None = None
+        self._keeper: IndexKeeper | None = None
         self._generation = _NEVER
-        self._saved_generation = _NEVER
-        self._keeper: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._changed = threading.Event()
 
     def current(self) -> VectorStore:
         """Return the store with all that the database holds; opens it, or catches up, first.
@@ -82,48 +69,40 @@ class VectorIndex:
     def rebuild(self) -> int:
         """Make the index anew from the embeddings in the database, save it, and return its size.
 
+        Searches go on meanwhile, exactly until the graph is there.
+
         Raises:
             StorageError: the database cannot be read, the folder cannot be written, or the index
                 is closed.
         """
-        self._stop_keeper()
         with self._lock:
             self._drop()
             self._factory.discard(self._fingerprint)
-            store = self._up_to_date(start_keeper=False)
-            while store.index_pending():
-                pass
-            store.save(self._generation)
-            self._saved_generation = self._generation
-            return len(store)
+            store = self._up_to_date()
+            generation = self._generation
+        while store.index_pending():
+            pass
+        store.save(generation)
+        return len(store)
 
     def close(self) -> None:
         """Save what changed, and let go of everything. Closing twice is no error."""
         with self._lock:
             self._closed = True
-        self._stop_keeper()
-        with self._lock:
-            if self._store is not None and self._saved_generation != self._generation:
-                # Short-lived commands have no quiet time; let them bring the graph on too.
-                stop_at = time.monotonic() + _GRAPH_TIME_AT_CLOSE_S
-                while time.monotonic() < stop_at and self._store.index_pending():
-                    pass
-                self._save(self._store, self._generation)
             self._drop()
 
-    def _up_to_date(self, *, start_keeper: bool = True) -> ExactVectorStore:
-        """Open or catch up; the lock is held."""
+    def _up_to_date(self) -> ExactVectorStore:
         if self._closed:
             raise StorageError("The search index is closed.")
         # Read before the embeddings: what is stored in between is found by the next call.
         generation = self._database_generation()
         if self._store is None:
             self._store = self._factory.open(self._fingerprint, self._embeddings, self._kind)
-        elif generation == self._generation:
-            return self._store
-        else:
+            self._keeper = IndexKeeper(self._store)
+        elif generation != self._generation:
             catch_up(self._store, self._fingerprint, self._embeddings)
-        self._note_change(generation, start_keeper=start_keeper)
+        if generation != self._generation:
+            self._note_change(generation)
         return self._store
 
     def _database_generation(self) -> int:
@@ -133,56 +112,14 @@ class VectorIndex:
             self._embeddings.register(self._fingerprint)
             return self._embeddings.generation(self._fingerprint)
 
+    def _note_change(self, generation: int) -> None:
+        self._generation = generation
+        if self._keeper is not None:
+            self._keeper.note_change(generation)
+
     def _drop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.finish()
         if self._store is not None:
             self._store.close()
-        self._store = None
-        self._generation = self._saved_generation = _NEVER
-
-    def _note_change(self, generation: int, *, start_keeper: bool = True) -> None:
-        """Record a change and see that it is saved in time; the lock is held."""
-        self._generation = generation
-        self._changed.set()
-        if start_keeper and self._keeper is None and not self._closed:
-            self._keeper = threading.Thread(
-                target=self._keep, name="vector-index", daemon=True, args=(self._store,)
-            )
-            self._keeper.start()
-
-    def _keep(self, store: ExactVectorStore) -> None:
-        """Once all is quiet, bring the graph up to date, save, and end.
-
-        While books are being added the cores have better things to do; what is not in the graph
-        yet is searched exactly.
-        """
-        while not self._stopping.is_set():
-            self._changed.clear()
-            if self._changed.wait(_QUIET_BEFORE_SAVE_S):
-                continue
-            while not self._changed.is_set() and store.index_pending():
-                pass
-            if self._changed.is_set():
-                continue
-            generation = self._generation
-            self._save(store, generation)
-            with self._lock:
-                if not self._changed.is_set():
-                    self._saved_generation = generation
-                    self._keeper = None
-                    return
-
-    def _stop_keeper(self) -> None:
-        keeper = self._keeper
-        if keeper is not None:
-            self._stopping.set()
-            self._changed.set()
-            keeper.join()
-            self._stopping.clear()
-            self._keeper = None
-
-    def _save(self, store: ExactVectorStore, generation: int) -> None:
-        try:
-            store.save(generation)
-        except StorageError as error:
-            # The index is a cache: searches go on without it on disk.
-            log.warning("%s", error)
+        self._store, self._keeper, self._generation = None, None, _NEVER

@@ -64,6 +64,11 @@ class UsearchVectorStore(ExactVectorStore):
         self._pending: deque[Int64Array] = deque()
         self._removed_count = 0
 
+    @property
+    def settled(self) -> bool:
+        """Whether all is saved and nothing is left for `index_pending` to do."""
+        return super().settled and len(self._graph) == len(self)
+
     def add(self, ids: Int64Array, vectors: Float16Array) -> None:
         """Add vectors of shape (n, dimension); an id that is there already is replaced.
 
@@ -80,6 +85,7 @@ class UsearchVectorStore(ExactVectorStore):
         """Remove all vectors with ids in a range; none there is no error."""
         with self._lock:
             self._forget(self._matrix.remove(ids))
+            self._unsaved = True
 
     def search(
         self, query: Float32Array, k: int, ranges: Sequence[IdRange] | None = None
@@ -108,6 +114,7 @@ class UsearchVectorStore(ExactVectorStore):
             wanted = (rows >= 0) & ~_contains(self._graph, ids)
             if wanted.any():
                 self._graph.add(ids[wanted], state.rows[rows[wanted]], threads=1)
+                self._unsaved = True
             return True
 
     def save(self, generation: int) -> None:
@@ -116,9 +123,7 @@ class UsearchVectorStore(ExactVectorStore):
         Raises:
             StorageError: the folder cannot be written.
         """
-        if self._files is not None:
-            writer = self._write_graph if len(self._graph) else None
-            self._files.write(generation, self._matrix.state, writer)
+        self._write(generation, self._write_graph if len(self._graph) else None)
 
     def load(self) -> int | None:
         """Take what was saved; return its generation, None where there is nothing whole."""
@@ -136,7 +141,7 @@ class UsearchVectorStore(ExactVectorStore):
         return saved.generation
 
     def close(self) -> None:
-        """Let go of the vectors and the graph."""
+        """Let go of the vectors and the graph; what is on disk stays."""
         with self._lock:
             super().close()
             self._graph = _new_graph(self._matrix.dimension)
