@@ -26,6 +26,11 @@ class BookStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def has_text(self) -> bool:
+        """Say whether the book's text is stored whole, so that it can be read."""
+        return self in (BookStatus.SEARCHABLE, BookStatus.READY)
+
 
 @dataclass(frozen=True, slots=True)
 class Book:

@@ -1,0 +1,236 @@
+"""Works on jobs, one after the other: reads all that wait, then embeds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from core.books import BookId, BookStatus
+from core.errors import DamagedBookError, EmbeddingError, NotFoundError, PostilError, StorageError
+from core.events import BookChanged, BookEmbedded, BookTextStored, EventBus, IngestIdle
+from core.jobs import IngestJob, JobState
+from core.ports import BookStore
+from rag.ingest.embedding_stage import EmbeddingStage
+from rag.ingest.job_desk import JobDesk, JobOverError
+from rag.ingest.reception import Reception
+from rag.ingest.serial_thread import SerialThread
+from rag.ingest.text_stage import TextStage
+from rag.ingest.worker_process import WorkerDiedError, WorkerProcess
+
+_Result = TypeVar("_Result")
+_IDLE_LOOK_S = 5.0
+_STORAGE_RETRY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class JobLoop:
+    """Takes jobs through their stages until it is stopped.
+
+    Reading comes before embedding, also in the midst of a book: words find a book within seconds
+    of its being dropped. The stage under way is a task of its own, so that it can be broken off.
+    """
+
+    def __init__(
+        self,
+        books: BookStore,
+        events: EventBus,
+        desk: JobDesk,
+        reception: Reception,
+        text_stage: TextStage,
+        embedding_stage: EmbeddingStage,
+        database: SerialThread,
+        worker: WorkerProcess,
+        max_attempts: int,
+    ) -> None:
+        self._books = books
+        self._events = events
+        self._desk = desk
+        self._reception = reception
+        self._text_stage = text_stage
+        self._embedding_stage = embedding_stage
+        self._database = database
+        self._worker = worker
+        self._max_attempts = max_attempts
+        self._to_read: list[IngestJob] = []
+        self._to_embed: list[IngestJob] = []
+        self._under_way: IngestJob | None = None
+        self._stage: asyncio.Task[object] | None = None
+        self._woken = asyncio.Event()
+        self._stopped = False
+
+    def put(self, job: IngestJob) -> None:
+        """Take up a held job that has its book."""
+        self._to_read.append(job)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again for jobs to read."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Break off the stage under way, and let `run` return."""
+        self._stopped = True
+        self._break_off()
+        self.wake()
+
+    async def let_go(self, job: IngestJob) -> None:
+        """Stop working on a job that is no longer ours, and clear away after a cancelled one."""
+        self._to_read = [other for other in self._to_read if other.id != job.id]
+        self._to_embed = [other for other in self._to_embed if other.id != job.id]
+        if self._under_way is not None and self._under_way.id == job.id:
+            self._break_off()
+        await self._reception.dismiss(job)
+
+    def _break_off(self) -> None:
+        if self._stage is not None and self._stage.cancel():
+            self._worker.kill()  # it may be deep in a file, and owes replies that nobody awaits
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        was_busy = False
+        while not self._stopped:
+            self._woken.clear()
+            try:
+                is_busy = await self._turn()
+            except StorageError:
+                log.exception("the library refuses; trying again in %.0f s", _STORAGE_RETRY_S)
+                await self._sleep(_STORAGE_RETRY_S)
+                continue
+            if not is_busy:
+                if was_busy:
+                    self._events.publish(IngestIdle())
+                await self._sleep(_IDLE_LOOK_S)
+            was_busy = is_busy
+
+    async def _sleep(self, limit_s: float) -> None:
+        """Wait to be woken; other processes may leave jobs too, so look from time to time."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), limit_s)
+        except TimeoutError:
+            return
+
+    async def _turn(self) -> bool:
+        """Do one thing; say whether there was any."""
+        if job := self._first(self._to_read):
+            self._to_read.remove(job)
+            await self._step(job, self._read)
+        elif job := await self._desk.claim():
+            await self._step(job, self._take_up)
+        elif job := self._first(self._to_embed):
+            self._to_embed.remove(job)
+            await self._step(job, self._embed)
+        else:
+            return False
+        return True
+
+    def _first(self, jobs: list[IngestJob]) -> IngestJob | None:
+        """Return the first job that is not paused; those that no reader waits for come last."""
+        ready = [job for job in jobs if not self._desk.is_paused(job.id)]
+        return min(ready, key=lambda job: (not job.source_path, job.id), default=None)
+
+    async def _step(self, job: IngestJob, step: Callable[[IngestJob], Awaitable[None]]) -> None:
+        """Take one step with a job; an error is the end of it."""
+        try:
+            await step(job)
+        except JobOverError as over:
+            await self.let_go(over.job)
+        except PostilError as error:
+            try:
+                await self._fail(job, error)
+            except StorageError:
+                self._to_read.append(job)
+                raise
+
+    async def _take_up(self, job: IngestJob) -> None:
+        """Go on with a job that another process left."""
+        if job.book_id is not None:
+            self._to_read.append(job)
+            return
+        received = await self._reception.receive(job, Path(job.source_path))
+        if received.job is not None:
+            self._to_read.append(received.job)
+
+    async def _read(self, job: IngestJob) -> None:
+        """Store the text of a job's book, where that is not done yet."""
+        assert job.book_id is not None
+        book = await self._database.run(self._books.get, job.book_id)
+        if not book.status.has_text:
+            await self._desk.enter(job.id, JobState.PARSING)
+            await self._set_status(book.id, BookStatus.PARSING)
+            on_parsed = partial(self._desk.enter, job.id, JobState.CHUNKING)
+            characters = await self._attempt(job, lambda: self._text_stage.run(book, on_parsed))
+            if characters is None:
+                return
+            self._events.publish(BookTextStored(book.id))
+            await self._desk.expect(job.id, characters)
+        self._to_embed.append(await self._desk.enter(job.id, JobState.EMBEDDING))
+
+    async def _embed(self, job: IngestJob) -> None:
+        """Embed a job's book, or as much of it as can be done before something else has to be."""
+        book_id = job.book_id
+        assert book_id is not None
+
+        def should_stop() -> bool:
+            return self._stopped or self._woken.is_set() or self._desk.is_paused(job.id)
+
+        on_progress = partial(self._desk.advance, job)
+        self._desk.resume_clock()
+        try:
+            is_done = await self._attempt(
+                job, lambda: self._embedding_stage.run(book_id, should_stop, on_progress)
+            )
+        except EmbeddingError as error:
+            # Words find the book; it is embedded at a later start, when the model is there.
+            await self._desk.enter(job.id, JobState.DONE, error)
+            return
+        if is_done:
+            await self._desk.enter(job.id, JobState.DONE)
+            self._events.publish(BookEmbedded(book_id))
+        elif is_done is not None:
+            self._to_embed.append(job)
+
+    async def _attempt(
+        self, job: IngestJob, stage: Callable[[], Coroutine[None, None, _Result]]
+    ) -> _Result | None:
+        """Run a stage, again where the worker dies at it; None where it was broken off."""
+        for attempt in range(1, self._max_attempts + 1):
+            task = asyncio.create_task(stage())
+            self._under_way, self._stage = job, task
+            await asyncio.wait({task})
+            self._under_way = self._stage = None
+            if task.cancelled():
+                return None
+            try:
+                return task.result()
+            except WorkerDiedError as death:
+                log.warning("the worker died at job %d, time %d: %s", job.id, attempt, death)
+        raise DamagedBookError(
+            f"The process that reads books ended {self._max_attempts} times at this one, so it was "
+            "given up."
+        )
+
+    async def _fail(self, job: IngestJob, error: PostilError) -> None:
+        await self._desk.fail(job.id, error)
+        if job.book_id is not None:
+            await self._set_status(job.book_id, BookStatus.FAILED, str(error))
+
+    async def _set_status(
+        self, book_id: BookId, status: BookStatus, error: str | None = None
+    ) -> None:
+        if await self._database.run(self._mark, book_id, status, error):
+            self._events.publish(BookChanged(book_id))
+
+    def _mark(self, book_id: BookId, status: BookStatus, error: str | None) -> bool:
+        """Set the status of a book that has no text; one that has keeps it. Say whether it was."""
+        try:
+            if self._books.get(book_id).status.has_text:
+                return False
+            self._books.set_status(book_id, status, error)
+        except NotFoundError:
+            return False
+        return True
