@@ -163,7 +163,7 @@ def _holding_counts(
         f"SELECT term, doc FROM json_each(:words) CROSS JOIN {level}_vocabulary ON term = value"
     )
     rows = connection.execute(statement, {"words": json.dumps(words)})
-    return dict(rows.tuples().all())
+    return {row.term: row.doc for row in rows}
 
 
 def _idf(row_count: int, holding_count: int) -> float:

@@ -69,9 +69,8 @@ def main() -> None:
         largest = max(book_ids, key=lambda id_: library.books.get(id_).chunk_count)
         started = time.perf_counter()
         removed = library.books.remove(largest)
-        print(
-            f"removed a book of {removed.chunk_count} chunks in {time.perf_counter() - started:.2f} s"
-        )
+        took_s = time.perf_counter() - started
+        print(f"removed a book of {removed.chunk_count} chunks in {took_s:.2f} s")
         library.close()
 
 
