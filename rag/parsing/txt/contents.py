@@ -21,6 +21,7 @@ _PAGE = re.compile(r"[\s.·…]+(?:\d{1,4}|[ivxlc]+)$")
 _LONGEST_RUN = 4  # lines of prose that end a table of contents without more ado
 _WIDEST_ENTRY = 160
 _TRIED_ENTRIES = 8
+_SENTENCE_ENDS = (".", "!", "?", "”", '"', "。", "！", "？", "…", "」")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,14 @@ def find_contents(lines: Sequence[Line], first: int, end: int) -> Contents | Non
 def _entries_end(lines: Sequence[Line], first: int, end: int) -> int:
     """Return the first line after the entries: where one of the first entries comes again."""
     entries: list[tuple[str, int]] = []
-    limit = end
+    limit = first
+    before = False
     for start, stop in runs(lines, first, end):
-        if _is_prose(lines[start:stop]):
-            limit = start
+        prose = _is_prose(lines[start:stop])
+        if prose and (before or stop - start >= _LONGEST_RUN):
             break
+        before = prose
+        limit = stop if not prose else limit
         entries += [(title_key(lines[index].text), index) for index in range(start, stop)]
     for key, place in entries[:_TRIED_ENTRIES]:
         for later, index in entries:
@@ -66,8 +70,11 @@ def _entries_end(lines: Sequence[Line], first: int, end: int) -> int:
 
 
 def _is_prose(run: Sequence[Line]) -> bool:
+    """Say whether a run is a paragraph: long lines, a wrapped block, or a whole sentence."""
     if any(line.width > _WIDEST_ENTRY for line in run):
         return True
+    if run[-1].text.endswith(_SENTENCE_ENDS) and sum(line.width for line in run) > 60:
+        return read_label(run[0].text) is None
     if sum(read_label(line.text) is not None for line in run) > len(run) / 3:
         return False
     wide = sum(line.width >= 55 for line in run)

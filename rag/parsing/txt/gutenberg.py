@@ -56,12 +56,13 @@ _LANGUAGES = {
 
 def find_frame(lines: Sequence[Line]) -> Frame | None:
     """Find header and licence; None where the file is not Project Gutenberg's."""
-    if not any(_MENTION.search(line.text) for line in lines[:_HEADER_LINES]):
-        return None
     first = _after_header(lines)
     end = next(
         (index for index in range(first, len(lines)) if _END.match(lines[index].text)), len(lines)
     )
+    headed = any(_MENTION.search(line.text) for line in lines[:_HEADER_LINES])
+    if not headed and end == len(lines):
+        return None
     fields = _fields(lines[:first])
     return Frame(
         _after_credits(lines, first, end),

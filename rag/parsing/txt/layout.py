@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 
 from core.text import BlockKind, Matter
 from rag.parsing.txt.source import Line
@@ -14,6 +14,10 @@ from rag.parsing.txt.source import Line
 _FIRST_WORD = re.compile(r"\S+")
 _IDEOGRAPH = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
 _TERMINAL = tuple("。！？…”」』．.!?\"'：:）)—")
+_OPENING_MARKS = "\"'“‘«»(—-–"
+_RULE = re.compile(r"(?:[-=_*~+#·.•—―─━＊※☆★]\s*){3,}")
+_WRAP_QUANTILE = 0.98  # of the lines' extents: a few may stick out
+_SHORT_SHARE = 0.6  # of the wrapping width: a shorter line ends its paragraph
 # A line longer than this was not wrapped for a screen or a printer.
 _WIDEST_WRAP = 130
 
@@ -48,20 +52,20 @@ class Piece:
 
 def choose_layout(lines: Sequence[Line]) -> Layout:
     """Decide by statistics how the file sets its paragraphs."""
-    widths = sorted(line.width for line in lines if line.text)
-    if not widths:
+    extents = sorted(line.extent for line in lines if line.text)
+    if not extents:
         return Layout(Setting.LINE, 0)
-    wrap = widths[min(len(widths) - 1, int(len(widths) * 0.98))]
+    wrap = extents[min(len(extents) - 1, int(len(extents) * _WRAP_QUANTILE))]
     if wrap > _WIDEST_WRAP:
         return Layout(Setting.LINE, wrap)
-    pairs = [(a, b) for a, b in itertools.pairwise(lines) if a.text and b.text]
-    full = sum(not fits(a, b, wrap) for a, b in pairs)
-    if len(pairs) < 0.5 * len(widths):
+    pairs = [(a, b) for a, b in pairwise(lines) if a.text and b.text]
+    if len(pairs) < 0.5 * len(extents):
         return Layout(Setting.BLANK, wrap)
-    if full < 0.25 * len(pairs):
+    full = sum(not fits(a, b, wrap) for a, b in pairs)
+    if full < 0.25 * len(pairs):  # lines break where they will: verse, or short paragraphs
         ideographic = sum(bool(_IDEOGRAPH.match(line.text)) for line in lines if line.text)
-        return Layout(Setting.LINE if ideographic > len(widths) / 2 else Setting.BLANK, wrap)
-    if len(pairs) < 0.93 * len(widths):
+        return Layout(Setting.LINE if ideographic > len(extents) / 2 else Setting.BLANK, wrap)
+    if len(pairs) < 0.93 * len(extents):
         return Layout(Setting.BLANK, wrap)
     indented = sum(b.indent > a.indent for a, b in pairs)
     return Layout(Setting.INDENT if indented > 0.02 * len(pairs) else Setting.SHORT_LINE, wrap)
@@ -70,9 +74,9 @@ def choose_layout(lines: Sequence[Line]) -> Layout:
 def fits(line: Line, following: Line, wrap: int) -> bool:
     """Say whether the first word of `following` had room on `line`: the break was meant."""
     if _IDEOGRAPH.match(following.text):
-        return line.indent + line.width + 4 <= wrap
+        return line.extent + 4 <= wrap
     found = _FIRST_WORD.match(following.text)
-    return line.indent + line.width + 1 + (len(found[0]) if found else 0) <= wrap
+    return line.extent + 1 + (len(found[0]) if found else 0) <= wrap
 
 
 def cut_paragraphs(lines: Sequence[Line], first: int, end: int, layout: Layout) -> Iterator[Piece]:
@@ -81,12 +85,11 @@ def cut_paragraphs(lines: Sequence[Line], first: int, end: int, layout: Layout) 
         for index in range(first, end):
             if lines[index].text:
                 yield Piece(BlockKind.PARAGRAPH, index, index)
-        return
-    for start, stop in runs(lines, first, end):
-        if layout.setting is Setting.BLANK:
+    elif layout.setting is Setting.BLANK:
+        for start, stop in runs(lines, first, end):
             yield from _cut_run(lines, start, stop, layout.wrap)
-        else:
-            yield from _cut_dense(lines, start, stop, layout)
+    else:
+        yield from _cut_dense(lines, first, end, layout)
 
 
 def runs(lines: Sequence[Line], first: int, end: int) -> Iterator[tuple[int, int]]:
@@ -106,33 +109,54 @@ def _cut_run(lines: Sequence[Line], start: int, stop: int, wrap: int) -> Iterato
     if is_verse(lines[start:stop], wrap):
         for index in range(start, stop):
             yield Piece(BlockKind.VERSE, index, index)
-    else:
-        yield Piece(BlockKind.PARAGRAPH, start, stop - 1)
+        return
+    begin = start
+    for index in range(start + 1, stop):
+        if is_rule(lines[index]) or is_rule(lines[index - 1]):
+            yield Piece(BlockKind.PARAGRAPH, begin, index - 1)
+            begin = index
+    yield Piece(BlockKind.PARAGRAPH, begin, stop - 1)
 
 
 def is_verse(run: Sequence[Line], wrap: int) -> bool:
     """Say whether the line breaks of a run are its own and not the wrapping's."""
-    if len(run) < 2:
+    if len(run) < 2 or _meant_breaks(run, wrap) < 0.6:
         return False
-    meant = sum(fits(a, b, wrap) for a, b in itertools.pairwise(run))
-    if meant < 0.6 * (len(run) - 1):
-        return False
-    own = max(line.indent + line.width for line in run)
-    meant = sum(fits(a, b, own) for a, b in itertools.pairwise(run))
-    capitals = sum(line.text.lstrip("\"'“‘«»(—-–")[:1].isupper() for line in run)
-    return capitals >= 0.6 * len(run) or meant >= 0.5 * (len(run) - 1)
+    capitals = sum(line.text.lstrip(_OPENING_MARKS)[:1].isupper() for line in run)
+    own_wrap = max(line.extent for line in run)
+    return capitals >= 0.6 * len(run) or _meant_breaks(run, own_wrap) >= 0.5
 
 
-def _cut_dense(lines: Sequence[Line], start: int, stop: int, layout: Layout) -> Iterator[Piece]:
-    begin = start
-    base = min(line.indent for line in lines[start:stop])
-    for index in range(start + 1, stop):
-        line = lines[index]
-        if layout.setting is Setting.INDENT:
-            breaks = line.indent > base
-        else:
-            breaks = fits(lines[index - 1], line, layout.wrap)
-        if breaks:
-            yield Piece(BlockKind.PARAGRAPH, begin, index - 1)
-            begin = index
-    yield Piece(BlockKind.PARAGRAPH, begin, stop - 1)
+def _meant_breaks(run: Sequence[Line], wrap: int) -> float:
+    return sum(fits(a, b, wrap) for a, b in pairwise(run)) / (len(run) - 1)
+
+
+def is_rule(line: Line) -> bool:
+    """Say whether the line is drawn, not written: “-----”, “* * *”."""
+    return _RULE.fullmatch(line.text) is not None
+
+
+def _cut_dense(lines: Sequence[Line], first: int, end: int, layout: Layout) -> Iterator[Piece]:
+    """Cut text in which few or no blank lines stand between paragraphs."""
+    filled = [index for index in range(first, end) if lines[index].text]
+    base = min((lines[index].indent for index in filled), default=0)
+    begin = filled[0] if filled else 0
+    for before, after in pairwise(filled):
+        if _breaks(lines[before], lines[after], after - before > 1, base, layout):
+            yield Piece(BlockKind.PARAGRAPH, begin, before)
+            begin = after
+    if filled:
+        yield Piece(BlockKind.PARAGRAPH, begin, filled[-1])
+
+
+def _breaks(line: Line, following: Line, blank_between: bool, base: int, layout: Layout) -> bool:
+    """Say whether a paragraph ends with `line`."""
+    if is_rule(line) or is_rule(following) or following.indent > base:
+        return True
+    ended = line.text.endswith(_TERMINAL) or line.extent < _SHORT_SHARE * layout.wrap
+    if blank_between:  # a page break may stand in a Chinese or Japanese paragraph
+        return ended or not _IDEOGRAPH.match(following.text)
+    if layout.setting is Setting.INDENT:
+        return False
+    ideographic = _IDEOGRAPH.match(following.text) is not None
+    return fits(line, following, layout.wrap) and (ended or not ideographic)

@@ -25,7 +25,7 @@ from rag.parsing.txt.frame import Frame
 from rag.parsing.txt.gutenberg import find_frame
 from rag.parsing.txt.headings import Outline, find_outline
 from rag.parsing.txt.layout import Layout, Piece, choose_layout, cut_paragraphs
-from rag.parsing.txt.opening import opening_end, title_and_authors, title_from_name
+from rag.parsing.txt.opening import identify, opening_end
 from rag.parsing.txt.source import Line, join_lines, read_lines
 
 PARSER_VERSION = "txt/1"
@@ -75,7 +75,8 @@ def _parse(data: bytes, name: str, decoding: Decoding) -> ParsedBook:
         outline = Outline(marked.headings)
     else:
         outline = find_outline(lines, frame.first, frame.end, layout)
-    body = opening_end(lines, frame.first, outline.begin(frame.end))
+    most_runs = 30 if outline.headings else 12 if frame.title else 3
+    body = opening_end(lines, frame.first, outline.begin(frame.end), most_runs)
     pieces = _pieces(lines, frame, outline, layout)
     blocks = tuple(_block(lines, piece) for piece in _with_front(pieces, body, outline))
     return ParsedBook(
@@ -137,12 +138,12 @@ def _metadata(
 ) -> BookMetadata:
     title, authors = frame.title, frame.authors
     if title is None:
-        title, authors = title_and_authors(lines, frame.first, body)
+        title, authors = identify(lines, frame.first, body, name)
     language = frame.language or detect_language(
         BLOCK_SEPARATOR.join(block.text for block in blocks if block.matter is Matter.BODY)
     )
     return BookMetadata(
-        title=fold_text(title) or title_from_name(name),
+        title=fold_text(title),
         authors=tuple(map(fold_text, authors)),
         language=language,
         published=frame.published,

@@ -49,6 +49,11 @@ class Line:
         """Say whether there is nothing on the line but white space."""
         return not self.text
 
+    @property
+    def extent(self) -> int:
+        """Where the text ends, in cells from the left margin."""
+        return self.indent + self.width
+
     def with_text(self, text: str) -> Line:
         """Return the line with other characters (mark-up taken out) at the same place."""
         return replace(self, text=text.strip(), width=cell_width(text.strip()))
