@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +12,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 import bootstrap
+import pytest
 from environment import BUNDLED_MODEL, CONSTRAINTS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -128,3 +131,11 @@ def test_our_own_licence_is_there_whole() -> None:
 
     assert text.lstrip().startswith("GNU AFFERO GENERAL PUBLIC LICENSE")
     assert "END OF TERMS AND CONDITIONS" in text
+
+
+@pytest.mark.parametrize("order", ["onnxruntime, usearch.index", "usearch.index, onnxruntime"])
+def test_native_libraries_can_be_loaded_in_any_order(order: str) -> None:
+    """Usearch 2.26.2 to 2.26.6 on Linux crash the process that imports onnxruntime after them."""
+    loaded = subprocess.run([sys.executable, "-c", f"import {order}"], check=False)
+
+    assert loaded.returncode == 0
