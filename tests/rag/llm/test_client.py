@@ -10,6 +10,21 @@ from contextlib import aclosing
 
 import pytest
 import pytest_asyncio
+
+from core.endpoints import Endpoint
+from core.errors import (
+    ContextOverflowError,
+    EndpointAuthError,
+    EndpointError,
+    EndpointModelError,
+    EndpointProtocolError,
+    EndpointRateError,
+    EndpointServerError,
+    EndpointTimeoutError,
+    EndpointUnreachableError,
+)
+from rag.llm import LLMClient, client, connection, wire
+from rag.ports import ChatDelta, ChatMessage
 from support.endpoint import (
     KEY,
     MODEL,
@@ -30,21 +45,6 @@ from support.endpoint import (
     scripted_endpoint,
     stream,
 )
-
-from core.endpoints import Endpoint
-from core.errors import (
-    ContextOverflowError,
-    EndpointAuthError,
-    EndpointError,
-    EndpointModelError,
-    EndpointProtocolError,
-    EndpointRateError,
-    EndpointServerError,
-    EndpointTimeoutError,
-    EndpointUnreachableError,
-)
-from rag.llm import LLMClient, client, connection, wire
-from rag.ports import ChatDelta, ChatMessage
 
 QUESTION = [ChatMessage("user", "Who is Ahab?")]
 
@@ -203,7 +203,7 @@ ERRORS: list[tuple[Script, type[EndpointError], str]] = [
     (raw_stream(b"data: [DONE]\n\n"), EndpointProtocolError, "empty reply"),
     (raw_stream(b"data: {not json\n\n"), EndpointProtocolError, "not JSON"),
     (raw_stream(b'data: {"foo": 1}\n\n'), EndpointProtocolError, "not the API's"),
-    (raw_stream(b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'), EndpointProtocolError, "API"),
+    (raw_stream(b'data: {"choices": [{"delta": 5}]}\n\n'), EndpointProtocolError, "API"),
     (raw_stream(b"data: " + b"[" * 100_000 + b"\n\n"), EndpointProtocolError, "not JSON"),
     (document({"choices": []}), EndpointProtocolError, "without an answer"),
     (document([1, 2]), EndpointProtocolError, "not the API's"),
