@@ -27,6 +27,7 @@ RATIO_FLOOR_BYTES = 4 * 2**20
 """Below this size a high ratio does no harm."""
 
 _ENCRYPTED_FLAG = 0x1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Target(NamedTuple):
@@ -119,7 +120,7 @@ class Archive:
         unpacked or is encrypted by the zip itself.
         """
         entry = self._entries[name]
-        self._check_size(name, entry)
+        self._refuse_bomb(name, entry, entry.size_bytes)
         try:
             data = self._unpack(entry)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
@@ -128,19 +129,18 @@ class Archive:
             raise DamagedBookError(
                 f"The entry “{name}” of the EPUB is packed in a way that cannot be read."
             ) from error
+        self._refuse_bomb(name, entry, len(data))
         self._unpacked_bytes += len(data)
         return data
 
-    def _check_size(self, name: str, entry: _Entry) -> None:
-        ratio = entry.size_bytes / max(entry.packed_bytes, 1)
-        if entry.size_bytes > MAX_ENTRY_BYTES or (
-            entry.size_bytes > RATIO_FLOOR_BYTES and ratio > MAX_RATIO
-        ):
+    def _refuse_bomb(self, name: str, entry: _Entry, size_bytes: int) -> None:
+        ratio = size_bytes / max(entry.packed_bytes, 1)
+        if size_bytes > MAX_ENTRY_BYTES or (size_bytes > RATIO_FLOOR_BYTES and ratio > MAX_RATIO):
             raise OversizedBookError(
-                f"The entry “{name}” unpacks to {entry.size_bytes:,} bytes, "
-                "more than a page of a book can hold; the file looks like a zip bomb."
+                f"The entry “{name}” unpacks to {size_bytes:,} bytes, more than a page of a book "
+                "can hold; the file looks like a zip bomb."
             )
-        if self._unpacked_bytes + entry.size_bytes > MAX_TOTAL_BYTES:
+        if self._unpacked_bytes + size_bytes > MAX_TOTAL_BYTES:
             raise OversizedBookError(
                 f"The book unpacks to more than {MAX_TOTAL_BYTES // 2**20} MB of pages."
             )
@@ -152,6 +152,8 @@ class Archive:
             raise ValueError("the archive is closed")
         if entry.source.flag_bits & _ENCRYPTED_FLAG:
             raise NotImplementedError("zip encryption")
+        if entry.source.compress_type not in _METHODS:
+            raise NotImplementedError("a method that EPUB does not allow")
         return self._file.read(entry.source)
 
     def close(self) -> None:

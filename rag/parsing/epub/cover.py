@@ -22,13 +22,17 @@ _SVG_HEAD_BYTES = 2048
 def read_cover(archive: Archive, package: Package) -> Cover | None:
     """Return the cover: what the book names as such, else the first picture of its first page."""
     for name in dict.fromkeys(_candidates(archive, package)):
-        try:
-            data = archive.read(name)
-        except BadBookError:
-            continue  # a book without its cover is still a book
+        data = _read(archive, name)
         if media_type := _picture_type(data):
             return Cover(data, media_type)
     return None
+
+
+def _read(archive: Archive, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except BadBookError:
+        return b""  # a book without its cover is still a book
 
 
 def _candidates(archive: Archive, package: Package) -> Iterator[str]:
@@ -50,7 +54,7 @@ def _candidates(archive: Archive, package: Package) -> Iterator[str]:
 
 def _pictures(archive: Archive, name: str) -> Iterator[str]:
     """Yield a picture's entry, or the first picture that a page shows."""
-    data = archive.read(name)
+    data = _read(archive, name)
     if _picture_type(data):
         yield name
         return

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 from rag.parsing.epub.markup import Element
 
-_LOCATOR = re.compile(
-    r"(\d+):((?:/\d+)*)(?:,((?:/\d+)*/\d+)(?::(\d+))?,((?:/\d+)*/\d+)(?::(\d+))?)?"
-)
+_PATH = r"(?:/\d*[02468])*"
+_BOUNDARY = rf"({_PATH}/\d*[13579])(?::(\d+))?"
+_LOCATOR = re.compile(rf"(\d+):({_PATH})(?:,{_BOUNDARY},{_BOUNDARY})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def find_element(root: Element, steps: tuple[int, ...]) -> Element:
     element = root
     for step in steps:
         children = [child for child in element if isinstance(child.tag, str)]
-        if step % 2 or not 0 < step // 2 <= len(children):
+        if not 0 < step // 2 <= len(children):
             raise LookupError(f"no element at step {step} of {steps}")
         element = children[step // 2 - 1]
     return element

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import html.entities
 import re
-from collections.abc import Iterable
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -47,10 +46,11 @@ def parse_markup(data: bytes) -> Element | None:
     from lxml import etree
 
     source = _resolve_named_entities(decode_markup(data)).encode("utf-8", "replace")
+    parser = _xml_parser(recover=False)
     try:
-        return etree.fromstring(source, _xml_parser(recover=False))
-    except etree.XMLSyntaxError as error:
-        _refuse_bomb(error.error_log)
+        return etree.fromstring(source, parser)
+    except etree.XMLSyntaxError:
+        _refuse_bomb(parser)
     return _recover(source)
 
 
@@ -63,7 +63,9 @@ def _recover(source: bytes) -> Element | None:
         xml_root = etree.fromstring(source, parser)
     except etree.XMLSyntaxError:
         xml_root = None
-    _refuse_bomb(parser.error_log)
+    _refuse_bomb(parser)
+    if b"<!ENTITY" in source and xml_root is not None:
+        return xml_root  # HTML would show the declarations
     try:
         html_root = etree.fromstring(
             source, etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
@@ -91,8 +93,12 @@ def _xml_parser(*, recover: bool) -> Parser:
     )
 
 
-def _refuse_bomb(log: Iterable[Any]) -> None:
-    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in log):
+def _refuse_bomb(parser: Parser) -> None:
+    """Tell an entity bomb, which libxml2 stops, from what else it stops, such as deep nesting."""
+    if any(
+        entry.type_name == "ERR_RESOURCE_LIMIT" and "entity" in entry.message.lower()
+        for entry in parser.error_log
+    ):
         raise OversizedBookError(
             "A page of the book unfolds without end (an entity bomb); the book was not read."
         )

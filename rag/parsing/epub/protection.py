@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.errors import ProtectedBookError
+from core.errors import DamagedBookError, ProtectedBookError
 from rag.parsing.epub.archive import Archive, resolve_reference
 from rag.parsing.epub.markup import attribute, local_name, parse_markup
 
@@ -26,7 +26,7 @@ def refuse_protected(archive: Archive, pages: Iterable[str]) -> None:
     """
     encrypted = _encrypted_entries(archive)
     for page in pages:
-        if page in encrypted and not _looks_like_markup(archive.read(page)):
+        if page in encrypted and not _looks_like_markup(_read(archive, page)):
             scheme = next((name for entry, name in _SCHEMES if archive.find(entry)), "")
             raise ProtectedBookError(
                 f"The book is locked by copy protection{f' ({scheme})' if scheme else ''}, so its "
@@ -37,7 +37,7 @@ def refuse_protected(archive: Archive, pages: Iterable[str]) -> None:
 
 def _encrypted_entries(archive: Archive) -> set[str]:
     name = archive.find(_ENCRYPTION)
-    root = None if name is None else parse_markup(archive.read(name))
+    root = None if name is None else parse_markup(_read(archive, name))
     encrypted: set[str] = set()
     for node in () if root is None else root.iter():
         if local_name(node) == "cipherreference":
@@ -45,6 +45,13 @@ def _encrypted_entries(archive: Archive) -> set[str]:
             if target and (found := archive.find(target.name)):
                 encrypted.add(found)
     return encrypted
+
+
+def _read(archive: Archive, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except DamagedBookError:
+        return b""  # not for protection to say
 
 
 def _looks_like_markup(data: bytes) -> bool:

@@ -59,7 +59,7 @@ _ROLE_TAGS = {
     TagRole.MATH: "math",
     TagRole.BREAK: "br",
     TagRole.LEFT_OUT: (
-        "head script style template noscript rt rp rtc annoref noteref pagenum "
+        "head script style template noscript rt rp rtc noteref pagenum "
         "audio video canvas iframe object embed applet "
         "button select textarea input datalist progress meter "
         "desc metadata defs symbol title case trigger"
@@ -78,18 +78,8 @@ _NOTE_TYPES = frozenset({"footnote", "footnotes", "endnote", "endnotes", "rearno
 _NOTE_CLASSES = frozenset({"footnote", "footnotes", "endnote", "endnotes"})
 _VERSE_TYPES = frozenset({"poem", "verse", "song", "hymn", "lyrics", "stanza"})
 _VERSE_CLASSES = frozenset({"poem", "poetry", "verse", "stanza", "linegroup"})
-_LEFT_OUT_TYPES = frozenset(
-    {
-        "noteref",
-        "annoref",
-        "backlink",
-        "referrer",
-        "pagebreak",
-        "page-list",
-        "pagelist",
-        "landmarks",
-    }
-)
+_NAVIGATION_TYPES = frozenset({"page-list", "pagelist", "landmarks"})
+_MARK_TYPES = frozenset({"noteref", "annoref", "referrer", "backlink"})
 _PAGE_NUMBER_CLASSES = frozenset({"pagenum", "pagenumber", "page-number", "pageno", "pagebreak"})
 _LICENCE_CLASSES = frozenset({"pg-boilerplate", "pgheader", "pgfooter"})
 
@@ -115,6 +105,7 @@ class Traits:
 
     Attributes:
         left_out: not part of the text at all.
+        note_mark: points at a note or back from one, left out if it reads like a mark.
         page_number: a page-break marker, left out if it is as short as one.
         note: a footnote or endnote, or a list of them.
         verse: its lines are verse.
@@ -123,6 +114,7 @@ class Traits:
     """
 
     left_out: bool = False
+    note_mark: bool = False
     page_number: bool = False
     note: bool = False
     verse: bool = False
@@ -141,10 +133,10 @@ def read_traits(epub_type: str, role: str, css_class: str) -> Traits:
     matter = next((MATTER_OF_TYPE[name] for name in sorted(types) if name in MATTER_OF_TYPE), None)
     if classes & _LICENCE_CLASSES:
         matter = Matter.LICENCE
-    page_number = "pagebreak" in types or bool(classes & _PAGE_NUMBER_CLASSES)
     return Traits(
-        left_out=bool(types & _LEFT_OUT_TYPES) and not page_number,
-        page_number=page_number,
+        left_out=bool(types & _NAVIGATION_TYPES),
+        note_mark=bool(types & _MARK_TYPES),
+        page_number="pagebreak" in types or bool(classes & _PAGE_NUMBER_CLASSES),
         note=bool(types & _NOTE_TYPES or classes & _NOTE_CLASSES),
         verse=bool(types & _VERSE_TYPES or classes & _VERSE_CLASSES),
         rear="backmatter" in types,
@@ -157,21 +149,6 @@ def is_hidden(hidden: str | None, style: str) -> bool:
     if hidden is not None and hidden.lower() != "until-found":
         return True
     return bool(style) and _DISPLAY_NONE.search(style) is not None
-
-
-_NOTE_LABEL = re.compile(r"[\[({]?(?:\d{1,4}|[*†‡§¶]{1,4}|[a-z]|[ivxlc]{1,6})[\])}]?[.:]?")
-_NOTE_TARGET = re.compile(r"#.*(?:note|fn|ftn)|(?:foot|end)?notes?[\w-]*\.\w+#", re.IGNORECASE)
-_ARROWS = re.compile("[\u2190-\u21ff\u2934\u2b06\u23ce^\ufe0e\ufe0f\\s]+")
-
-
-def is_note_mark(href: str, label: str) -> bool:
-    """Say whether an unmarked link is a note's number, or the arrow that leads back from it."""
-    label = label.strip()
-    if "#" not in href or not label:
-        return False
-    if _ARROWS.fullmatch(label):
-        return True
-    return bool(_NOTE_LABEL.fullmatch(label) and _NOTE_TARGET.search(href))
 
 
 def _words(value: str) -> frozenset[str]:

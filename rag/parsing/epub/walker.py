@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from core.text import BlockKind, Matter, fold_text
 from rag.parsing.epub.context import Context, is_next_cell
+from rag.parsing.epub.marks import is_declared_mark, is_likely_mark, is_page_number
 from rag.parsing.epub.markup import Element
 from rag.parsing.epub.tags import (
     HIDDEN,
@@ -19,7 +20,6 @@ from rag.parsing.epub.tags import (
     TagRole,
     Traits,
     is_hidden,
-    is_note_mark,
     read_traits,
     tag_role,
 )
@@ -27,8 +27,6 @@ from rag.parsing.epub.tags import (
 CELL_SEPARATOR = " | "
 """What stands between the cells of a table row."""
 
-_MAX_PAGE_NUMBER = 12
-"""A page-break marker with more characters than this holds text of the book."""
 _MIN_VERSE_LINES = 3
 _MAX_VERSE_LINE = 120
 _MEAN_VERSE_LINE = 60
@@ -70,6 +68,7 @@ class Walker:
         self._drafts: list[Draft] = []
         self._anchors: dict[str, int] = {}
         self._parts: list[str] = []  # the text of the run so far
+        self._marks = 0  # notes' marks left out of it
         self._block_path = ""  # of the innermost block-level element
         self._start = "/1"  # where the run began
         self._unbroken = True  # the run began with its block
@@ -177,6 +176,9 @@ class Walker:
         """Make a block of the run of text up to `end`, if there is more to it than white space."""
         text = "".join(self._parts)
         self._parts.clear()
+        if self._marks:  # brackets around a mark go with it
+            text = text.replace("[]", "").replace("()", "")
+            self._marks = 0
         if not text or text.isspace() or not (text := fold_text(text)):
             return None
         base = self._block_path
@@ -207,11 +209,16 @@ class Walker:
     def _is_left_out(self, element: Element, role: TagRole, traits: Traits) -> bool:
         if role is TagRole.LEFT_OUT or traits.left_out:
             return True
-        if traits.page_number:
-            return sum(len(text) for text in element.itertext()) <= _MAX_PAGE_NUMBER
-        if role is TagRole.LINK and (href := element.get("href")):
-            return is_note_mark(href, "".join(element.itertext()))
-        return False
+        if traits.page_number and is_page_number("".join(element.itertext())):
+            return True
+        if traits.note_mark:
+            is_mark = is_declared_mark("".join(element.itertext()))
+        elif role is TagRole.LINK and (href := element.get("href")):
+            is_mark = is_likely_mark("".join(element.itertext()), href)
+        else:
+            is_mark = False
+        self._marks += is_mark
+        return is_mark
 
 
 def _are_verse(lines: list[Draft]) -> bool:
