@@ -1,0 +1,1 @@
+"""The conversation pane: questions, answers, and the passages they stand on."""

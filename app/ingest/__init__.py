@@ -1,0 +1,1 @@
+"""The strip that tells how books are being read in."""

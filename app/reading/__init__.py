@@ -1,0 +1,1 @@
+"""The reading pane: the text of a book, section by section."""

@@ -1,0 +1,215 @@
+"""The page: a read-only view of one section, on which spans can be shown and selected."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+from PySide6.QtWidgets import QTextEdit, QWidget
+
+from app.reading.positions import Positions
+from app.reading.typography import BASE_SIZE_PX, PageStyle
+from app.theme import LIGHT
+from core.text import PlacedBlock, Span
+
+_SLICE_S = 0.004
+_COLUMN_EMS = 35.0
+_MARGIN_PX = 32
+# Qt keeps these two for the structure of a document; they are no characters of any text.
+_QT_RESERVED = str.maketrans({"\ufdd0": "\ufffd", "\ufdd1": "\ufffd"})
+
+
+class Page(QTextEdit):
+    """One section of a book.
+
+    Signals:
+        turned: the reader went past an end of the section; -1 back, +1 on.
+        moved: the reader scrolled.
+    """
+
+    turned = Signal(int)
+    moved = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("page")
+        self.setReadOnly(True)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Text of the book")
+        self.setAcceptDrops(False)
+        self._positions = Positions((), Span(0, 0))
+        self._style = PageStyle(BASE_SIZE_PX, LIGHT)
+        self._passage: Span | None = None
+        self._found: Sequence[Span] = ()
+        self.verticalScrollBar().valueChanged.connect(self.moved)
+
+    async def show_blocks(
+        self, blocks: Sequence[PlacedBlock], section: Span, style: PageStyle
+    ) -> None:
+        """Set a section's blocks, a few milliseconds at a time, and then show them."""
+        positions = Positions(blocks, section)
+        document = await _set_document(positions, style)
+        document.setParent(self)  # the page deletes its document when it gets another
+        self._positions = positions
+        self._passage, self._found = None, ()
+        self._style = style
+        self._fit_column()
+        self.setDocument(document)
+        self.setExtraSelections([])
+        await self._lay_out()
+
+    def text_of(self, span: Span) -> str:
+        """Return what the page shows at a span."""
+        cursor = self._cursor(span)
+        return cursor.selectedText().replace("\u2029", "\n")
+
+    def selected_span(self) -> Span | None:
+        """Return the span that the reader has selected on the page."""
+        cursor = self.textCursor()
+        if not cursor.hasSelection():
+            return None
+        return Span(
+            self._positions.offset_at(cursor.selectionStart()),
+            self._positions.offset_at(cursor.selectionEnd()),
+        )
+
+    def highlight(self, passage: Span | None, found: Sequence[Span] = ()) -> None:
+        """Mark a passage, and more quietly what a search found; None and () unmark."""
+        self._passage, self._found = passage, found
+        marks = [self._mark(span, self._style.colours.found) for span in found]
+        if passage is not None:
+            marks.append(self._mark(passage, self._style.colours.highlight))
+        self.setExtraSelections(marks)
+
+    @property
+    def highlighted(self) -> Span | None:
+        """The passage that is marked."""
+        return self._passage
+
+    def scroll_to(self, offset: int, *, middle: bool = False) -> None:
+        """Bring an offset to the top of the page, or to its middle."""
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._positions.position_of(offset))
+        y = self.cursorRect(cursor).top() + self.verticalScrollBar().value()
+        room = self.viewport().height() // 3 if middle else 0
+        at_start = cursor.atStart()
+        self.verticalScrollBar().setValue(0 if at_start else y - room)
+
+    def first_visible_offset(self) -> int:
+        """Return the offset of the first line on view."""
+        return self._offset_near(QPoint(0, 4))
+
+    def last_visible_offset(self) -> int:
+        """Return the offset at the end of the last line on view."""
+        viewport = self.viewport()
+        return self._offset_near(QPoint(viewport.width(), viewport.height() - 4))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Page keys go on to the next section at the end of this one, and back likewise."""
+        bar = self.verticalScrollBar()
+        back = event.key() == Qt.Key.Key_PageUp or (
+            event.key() == Qt.Key.Key_Space
+            and event.modifiers() == Qt.KeyboardModifier.ShiftModifier
+        )
+        if back or event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_Space):
+            at_end = bar.value() == (bar.minimum() if back else bar.maximum())
+            if at_end:
+                self.turned.emit(-1 if back else 1)
+            else:
+                step = bar.pageStep() - round(self._style.size_px * 1.5)
+                bar.setValue(bar.value() + (-step if back else step))
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the column of text as wide as reads well, and the reader's place in sight."""
+        first = self.first_visible_offset()
+        self._fit_column()
+        super().resizeEvent(event)
+        if event.oldSize().width() not in (-1, event.size().width()):
+            self.scroll_to(first)
+
+    def sizeHint(self) -> QSize:
+        """A page likes to be wide enough for its column."""
+        return QSize(round(self._style.size_px * _COLUMN_EMS), 640)
+
+    async def _lay_out(self) -> None:
+        """Have Qt place all lines now, in slices; left alone it would do so in ever longer steps."""
+        document = self.document()
+        layout = document.documentLayout()
+        block = document.begin()
+        deadline = time.perf_counter() + _SLICE_S
+        while block.isValid() and self.document() is document:
+            layout.blockBoundingRect(block)
+            block = block.next()
+            if time.perf_counter() > deadline:
+                await asyncio.sleep(0)
+                deadline = time.perf_counter() + _SLICE_S
+
+    def _fit_column(self) -> None:
+        room = self.width() - self.verticalScrollBar().sizeHint().width()
+        column = min(round(self._style.size_px * _COLUMN_EMS), room - 2 * _MARGIN_PX)
+        side = max((room - column) // 2, 16)
+        self.setViewportMargins(side, 0, side, 0)
+
+    def _offset_near(self, point: QPoint) -> int:
+        return self._positions.offset_at(self.cursorForPosition(point).position())
+
+    def _cursor(self, span: Span) -> QTextCursor:
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._positions.position_of(span.start))
+        cursor.setPosition(self._positions.position_of(span.end), QTextCursor.MoveMode.KeepAnchor)
+        return cursor
+
+    def _mark(self, span: Span, colour: str) -> QTextEdit.ExtraSelection:
+        mark = QTextEdit.ExtraSelection()
+        mark.cursor = self._cursor(span)
+        mark.format = QTextCharFormat()
+        mark.format.setBackground(QColor(colour))
+        return mark
+
+
+async def _set_document(positions: Positions, style: PageStyle) -> QTextDocument:
+    """Make the document of a section, giving way to the window every few milliseconds."""
+    document = QTextDocument()
+    document.setUndoRedoEnabled(False)
+    document.setDocumentMargin(0)
+    frame = document.rootFrame().frameFormat()
+    frame.setTopMargin(style.size_px * 2)
+    frame.setBottomMargin(style.size_px * 5)
+    document.rootFrame().setFrameFormat(frame)
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    deadline = time.perf_counter() + _SLICE_S
+    previous = None
+    for piece in positions.pieces:
+        letters = style.character_format(piece.block)
+        if previous is not None:
+            cursor.insertBlock()
+        cursor.setBlockFormat(style.block_format(piece.block, previous))
+        cursor.setBlockCharFormat(letters)
+        cursor.insertText(piece.text.translate(_QT_RESERVED), letters)
+        previous = piece.block
+        if time.perf_counter() > deadline:
+            cursor.endEditBlock()
+            await asyncio.sleep(0)
+            cursor.beginEditBlock()
+            deadline = time.perf_counter() + _SLICE_S
+    cursor.endEditBlock()
+    return document

@@ -1,0 +1,336 @@
+"""The reading pane: moves about in a book and shows spans of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.actions import Actions
+from app.background import Background
+from app.reading.bars import PlaceBar, ReadingBar, VisitBar
+from app.reading.contents_popup import ContentsPopup
+from app.reading.find_bar import FindBar
+from app.reading.finding import MAX_PLACES, find_places
+from app.reading.opened_book import OpenedBook, load_opened_book
+from app.reading.page import Page
+from app.reading.typography import BASE_SIZE_PX, PageStyle
+from app.theme import Theme
+from app.widgets import Pane
+from core.books import BookId
+from core.ports import BookStore
+from core.scope import Scope
+from core.text import Span
+
+_SETTLE_MS = 600
+MIN_FONT_SCALE = 0.6
+MAX_FONT_SCALE = 2.4
+_FONT_STEP = 1.1
+
+
+class ReadingPane(Pane):
+    """One book, section by section.
+
+    The reader's place is kept where they read. A cited passage or a place that a search found is
+    a visit: the place stays where it was until the reader decides to read on there.
+
+    Signals:
+        bookOpened: its id.
+        fontScaleChanged: size of the text, as a multiple of the usual.
+    """
+
+    bookOpened = Signal(int)
+    fontScaleChanged = Signal(float)
+
+    def __init__(
+        self,
+        books: BookStore,
+        background: Background,
+        actions: Actions,
+        theme: Theme,
+        *,
+        empty: QWidget,
+        font_scale: float = 1.0,
+    ) -> None:
+        super().__init__("readingPane")
+        self._books = books
+        self._background = background
+        self._actions = actions
+        self._theme = theme
+        self._font_scale = font_scale
+        self._opened: OpenedBook | None = None
+        self._shown = -1
+        self._visiting = False
+        self._places: list[Span] = []
+        self._moving = asyncio.Lock()
+        self._build(empty)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLE_MS)
+        self._settled.timeout.connect(self._keep_place)
+        self._connect()
+        self._enable_actions()
+
+    @property
+    def book_id(self) -> BookId | None:
+        """The book that is open."""
+        return None if self._opened is None else self._opened.book.id
+
+    @property
+    def page(self) -> Page:
+        """The page on view."""
+        return self._page
+
+    @property
+    def scope_to_here(self) -> Scope | None:
+        """The open book as far as the reader has come, the page on view included."""
+        if self._opened is None:
+            return None
+        place = self._opened.book.reading_offset
+        seen = place if self._visiting else self._page.last_visible_offset()
+        return Scope.book(self._opened.book.id, max(seen, place))
+
+    def open_book(self, book_id: BookId) -> None:
+        """Open a book at the reader's place in it."""
+        self._background.spawn(self._open(book_id), replacing="reading")
+
+    def show_span(self, book_id: BookId, span: Span) -> None:
+        """Show a passage highlighted in its chapter; the reader's place stays where it is."""
+        self._background.spawn(self._visit(book_id, span), replacing="reading")
+
+    def close_book(self) -> None:
+        """Show no book."""
+        self._settled.stop()
+        self._opened, self._shown = None, -1
+        self._stack.setCurrentIndex(0)
+        self._enable_actions()
+
+    def set_font_scale(self, scale: float) -> None:
+        """Set the size of the text and keep the place."""
+        self._font_scale = min(max(scale, MIN_FONT_SCALE), MAX_FONT_SCALE)
+        self.fontScaleChanged.emit(self._font_scale)
+        self._set_again()
+
+    def _build(self, empty: QWidget) -> None:
+        self._bar = ReadingBar(self._actions)
+        self._find = FindBar(self._actions)
+        self._visit_bar = VisitBar(self._actions)
+        self._page = Page()
+        self._place_bar = PlaceBar()
+        reading = QWidget()
+        column = QVBoxLayout(reading)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (self._bar, self._find, self._visit_bar, self._page, self._place_bar):
+            column.addWidget(widget, 1 if widget is self._page else 0)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(empty)
+        self._stack.addWidget(reading)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._stack)
+        self.setMinimumWidth(320)
+
+    def _connect(self) -> None:
+        actions = self._actions
+        actions["contents"].triggered.connect(self._drop_contents)
+        actions["previous_section"].triggered.connect(lambda: self._turn(-1))
+        actions["next_section"].triggered.connect(lambda: self._turn(1))
+        actions["back_to_place"].triggered.connect(self._return)
+        actions["find"].triggered.connect(self._open_find)
+        actions["find_next"].triggered.connect(lambda: self._step(1))
+        actions["find_previous"].triggered.connect(lambda: self._step(-1))
+        scale = lambda by: self.set_font_scale(self._font_scale * by)  # noqa: E731
+        actions["larger_text"].triggered.connect(lambda: scale(_FONT_STEP))
+        actions["smaller_text"].triggered.connect(lambda: scale(1 / _FONT_STEP))
+        actions["usual_text"].triggered.connect(lambda: self.set_font_scale(1.0))
+        self._theme.changed.connect(self._set_again)
+        self._page.turned.connect(self._turn)
+        self._page.moved.connect(self._moved)
+        self._visit_bar.stayed.connect(self._stay)
+        self._find.sought.connect(self._seek)
+        self._find.stepped.connect(self._step)
+        self._find.closed.connect(self._end_find)
+
+    async def _open(self, book_id: BookId) -> None:
+        opened = await self._load(book_id)
+        self._visiting = False
+        await self._show(opened.section_at(opened.book.reading_offset))
+        self._page.scroll_to(opened.book.reading_offset)
+        self._tell_place()
+
+    async def _visit(self, book_id: BookId, span: Span) -> None:
+        opened = self._opened
+        if opened is None or opened.book.id != book_id:
+            opened = await self._load(book_id)
+        self._visiting = True
+        await self._show(opened.section_at(span.start))
+        self._page.highlight(span, self._places_on_page())
+        self._page.scroll_to(span.start, middle=True)
+        self._tell_place()
+
+    async def _load(self, book_id: BookId) -> OpenedBook:
+        self._settled.stop()
+        opened = await self._background.read(load_opened_book, self._books, book_id)
+        self._opened, self._shown, self._places = opened, -1, []
+        if self._find.isVisible():
+            self._find.close_bar()
+        self.bookOpened.emit(book_id)
+        return opened
+
+    async def _show(self, index: int, *, again: bool = False) -> None:
+        """Put a section on the page, unless it is there already."""
+        async with self._moving:
+            opened = self._opened
+            if opened is None or (index == self._shown and not again):
+                return
+            span = opened.sections[index].span
+            blocks = await self._background.read(self._books.blocks, opened.book.id, span)
+            self._settled.stop()
+            style = PageStyle(BASE_SIZE_PX * self._font_scale, self._theme.colours)
+            self._stack.setCurrentIndex(1)
+            await self._page.show_blocks(blocks, span, style)
+            self._shown = index
+            self._page.highlight(None, self._places_on_page())
+            self._bar.show_section(opened, index)
+            self._enable_actions()
+
+    def _turn(self, step: int) -> None:
+        """Go to the next section, or the end of the one before."""
+        opened = self._opened
+        if opened is None or not 0 <= self._shown + step < len(opened.sections):
+            return
+        span = opened.sections[self._shown + step].span
+        from_page = step < 0 and self.sender() is self._page
+        self._go(span.end if from_page else span.start, self._shown + step)
+
+    def _go(self, offset: int, section: int | None = None) -> None:
+        """Read on at an offset."""
+        self._background.spawn(self._go_to(offset, section), replacing="reading")
+
+    async def _go_to(self, offset: int, section: int | None = None) -> None:
+        if self._opened is None:
+            return
+        self._visiting = False
+        await self._show(self._opened.section_at(offset) if section is None else section)
+        self._page.highlight(None, self._places_on_page())
+        self._page.scroll_to(offset)
+        self._page.setFocus()
+        self._tell_place()
+        self._keep_place()
+
+    def _moved(self) -> None:
+        if self._opened is not None and self._shown >= 0:
+            self._settled.start()
+
+    def _return(self) -> None:
+        if self._opened is not None:
+            self._go(self._opened.book.reading_offset)
+
+    def _stay(self) -> None:
+        self._visiting = False
+        self._keep_place()
+
+    def _keep_place(self) -> None:
+        """Remember where the reader is, unless this is a visit."""
+        self._tell_place()
+        opened = self._opened
+        if opened is None or self._visiting:
+            return
+        offset = self._page.first_visible_offset()
+        if offset == opened.book.reading_offset:
+            return
+        self._opened = replace(opened, book=replace(opened.book, reading_offset=offset))
+        self._background.spawn(
+            self._background.write(self._books.set_reading_offset, opened.book.id, offset)
+        )
+
+    def _tell_place(self) -> None:
+        if self._opened is None:
+            return
+        self._place_bar.show_place(self._opened, self._page.first_visible_offset())
+        self._visit_bar.setVisible(self._visiting)
+        self._actions["back_to_place"].setEnabled(self._visiting)
+
+    def _set_again(self) -> None:
+        """Set the page anew, in other colours or another size, with the same lines on view."""
+        if self._opened is not None and self._shown >= 0:
+            self._background.spawn(self._set_page_again(), replacing="reading")
+
+    async def _set_page_again(self) -> None:
+        passage = self._page.highlighted
+        offset = self._page.first_visible_offset()
+        await self._show(self._shown, again=True)
+        self._page.highlight(passage, self._places_on_page())
+        if passage is not None and self._visiting:
+            self._page.scroll_to(passage.start, middle=True)
+        else:
+            self._page.scroll_to(offset)
+
+    def _drop_contents(self) -> None:
+        if self._opened is None or not self._opened.chapters:
+            return
+        here = self._page.first_visible_offset()
+        popup = ContentsPopup(self._opened.chapters, here, self)
+        popup.chosen.connect(self._go)
+        popup.drop_from(self._bar.contents_button)
+
+    def _open_find(self) -> None:
+        if self._opened is not None:
+            self._find.open_bar(self._page.textCursor().selectedText())
+
+    def _seek(self, phrase: str) -> None:
+        self._background.spawn(self._find_all(phrase), replacing="find")
+
+    async def _find_all(self, phrase: str) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        book_id = opened.book.id
+        self._places = await self._background.read(
+            lambda: find_places(self._books.text(book_id), phrase)
+        )
+        if not self._places:
+            self._page.highlight(None)
+            self._find.tell("Nothing found" if phrase.strip() else "")
+            return
+        self._step(0)
+
+    def _step(self, step: int) -> None:
+        """Show the next place found after the one on view, or the one before it."""
+        if self._opened is None or not self._places:
+            return
+        current = self._page.highlighted
+        if current in self._places:
+            index = (self._places.index(current) + step) % len(self._places)
+        else:
+            here = self._page.first_visible_offset()
+            after = (i for i, place in enumerate(self._places) if place.start >= here)
+            index = next(after, 0)
+        count = f"{len(self._places)}{'+' if len(self._places) == MAX_PLACES else ''}"
+        self._find.tell(f"{index + 1} of {count}")
+        self.show_span(self._opened.book.id, self._places[index])
+
+    def _end_find(self) -> None:
+        self._places = []
+        self._page.highlight(self._page.highlighted if self._visiting else None)
+        self._page.setFocus()
+
+    def _places_on_page(self) -> list[Span]:
+        if self._opened is None or self._shown < 0:
+            return []
+        section = self._opened.sections[self._shown].span
+        return [place for place in self._places if place.overlaps(section)]
+
+    def _enable_actions(self) -> None:
+        opened = self._opened
+        last = -1 if opened is None else len(opened.sections) - 1
+        for name in ("find", "find_next", "find_previous", "larger_text", "smaller_text"):
+            self._actions[name].setEnabled(opened is not None)
+        self._actions["usual_text"].setEnabled(opened is not None)
+        self._actions["contents"].setEnabled(opened is not None and bool(opened.chapters))
+        self._actions["previous_section"].setEnabled(opened is not None and self._shown > 0)
+        self._actions["next_section"].setEnabled(opened is not None and self._shown < last)
+        self._actions["back_to_place"].setEnabled(opened is not None and self._visiting)

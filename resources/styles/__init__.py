@@ -1,0 +1,1 @@
+"""The stylesheet of the window; app.theme fills in its colours and sizes."""
