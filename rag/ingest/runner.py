@@ -229,7 +229,7 @@ class AsyncIngestRunner:
 
 
 def _as_text(path: Path) -> str:
-    """Return the absolute path, as a job keeps it; a name on disk may hold bytes that are no text."""
+    """Return the absolute path as a job keeps it: a name on disk may hold what is no text."""
     return os.fsencode(path.absolute()).decode("utf-8", "replace")
 
 
