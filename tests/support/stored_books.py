@@ -1,4 +1,4 @@
-"""Books put straight into a store: no parser and no chunker, so that a test says what is in them."""
+"""Books put straight into a store, with no parser or chunker: a test says what is in them."""
 
 from __future__ import annotations
 
