@@ -23,7 +23,7 @@ class SystemLibrary(NamedTuple):
     pacman: str
 
 
-# Read off the wheels of PySide6 6.12 with `readelf -d`: QtGui and QtWidgets,
+# Read off the wheels of PySide6 6.11 and 6.12 with `readelf -d`: QtGui and QtWidgets,
 _QT = (
     SystemLibrary("libEGL.so.1", "libegl1", "libglvnd-egl", "libglvnd"),
     SystemLibrary("libGL.so.1", "libgl1", "libglvnd-glx", "libglvnd"),
@@ -51,8 +51,12 @@ _X11 = (
         "xcb-util-renderutil",
         "xcb-util-renderutil",
     ),
+    SystemLibrary("libxcb-render.so.0", "libxcb-render0", "libxcb", "libxcb"),
     SystemLibrary("libxcb-shape.so.0", "libxcb-shape0", "libxcb", "libxcb"),
+    SystemLibrary("libxcb-shm.so.0", "libxcb-shm0", "libxcb", "libxcb"),
+    SystemLibrary("libxcb-sync.so.1", "libxcb-sync1", "libxcb", "libxcb"),
     SystemLibrary("libxcb-util.so.1", "libxcb-util1", "xcb-util", "xcb-util"),
+    SystemLibrary("libxcb-xfixes.so.0", "libxcb-xfixes0", "libxcb", "libxcb"),
     SystemLibrary("libxcb-xkb.so.1", "libxcb-xkb1", "libxcb", "libxcb"),
 )
 # and WebEngine and sound.
@@ -61,6 +65,7 @@ _WEB_ENGINE = (
     SystemLibrary("libasound.so.2", "libasound2t64 libasound2", "alsa-lib", "alsa-lib"),
     SystemLibrary("libgbm.so.1", "libgbm1", "mesa-libgbm", "mesa"),
     SystemLibrary("libpulse.so.0", "libpulse0", "pulseaudio-libs", "libpulse"),
+    SystemLibrary("libudev.so.1", "libudev1", "systemd-libs", "systemd-libs"),
     SystemLibrary("libxcb-dri3.so.0", "libxcb-dri3-0", "libxcb", "libxcb"),
     SystemLibrary("libxkbfile.so.1", "libxkbfile1", "libxkbfile", "libxkbfile"),
     SystemLibrary("libXcomposite.so.1", "libxcomposite1", "libXcomposite", "libxcomposite"),
