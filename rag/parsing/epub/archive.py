@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from core.errors import DamagedBookError, OversizedBookError, UnknownFormatError
@@ -56,25 +56,28 @@ class Archive:
         salvaged: the directory of the zip is broken, and entries were found one by one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file: zipfile.ZipFile | None = None
-        self._data = b""
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._zip: zipfile.ZipFile | None = None
         self.salvaged = False
         self._unpacked_bytes = 0
-        self._entries = self._open(path)
+        self._entries = self._list_entries()
         self._folded: dict[str, str] = {}
         for name in self._entries:
             for alias in _aliases(name):
                 self._folded.setdefault(_fold_name(alias), name)
 
-    def _open(self, path: Path) -> dict[str, _Entry]:
+    def _list_entries(self) -> dict[str, _Entry]:
         try:
-            self._file = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
-            return self._salvage(path)
-        infos = self._file.infolist()
+            self._zip = zipfile.ZipFile(self._file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            self.salvaged = True
+            found = salvage_entries(self._file, MAX_ENTRIES)
+            return {
+                entry.name: _Entry(entry, entry.packed_bytes, entry.size_bytes) for entry in found
+            }
+        infos = self._zip.infolist()
         if len(infos) > MAX_ENTRIES:
-            self._file.close()
             raise OversizedBookError(
                 f"The file holds {len(infos):,} entries, more than any book has; it was not opened."
             )
@@ -82,25 +85,8 @@ class Archive:
         return {
             info.filename: _Entry(info, info.compress_size, info.file_size)
             for info in infos
-            if not info.is_dir()
+            if info.filename and not info.filename.endswith("/")
         }
-
-    def _salvage(self, path: Path) -> dict[str, _Entry]:
-        if path.stat().st_size > MAX_TOTAL_BYTES:
-            raise DamagedBookError(
-                "The file is not a whole EPUB (its zip directory is missing or broken)."
-            )
-        self._data = path.read_bytes()
-        found = salvage_entries(self._data, MAX_ENTRIES)
-        if not found:
-            if b"PK\x03\x04" in self._data:
-                raise DamagedBookError(
-                    "The EPUB file is damaged or was cut short, and no page of it can be read. "
-                    "Try to get the file again."
-                )
-            raise UnknownFormatError("The file is not an EPUB: it is not a zip archive.")
-        self.salvaged = True
-        return {entry.name: _Entry(entry, entry.packed_bytes, entry.size_bytes) for entry in found}
 
     @property
     def names(self) -> list[str]:
@@ -147,20 +133,14 @@ class Archive:
 
     def _unpack(self, entry: _Entry) -> bytes:
         if isinstance(entry.source, SalvagedEntry):
-            return inflate(self._data, entry.source, MAX_ENTRY_BYTES)
-        if self._file is None:
+            return inflate(self._file, entry.source, MAX_ENTRY_BYTES + 1)
+        if self._zip is None:
             raise ValueError("the archive is closed")
         if entry.source.flag_bits & _ENCRYPTED_FLAG:
             raise NotImplementedError("zip encryption")
         if entry.source.compress_type not in _METHODS:
             raise NotImplementedError("a method that EPUB does not allow")
-        return self._file.read(entry.source)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-        self._data = b""
+        return self._zip.read(entry.source)
 
 
 @contextmanager
@@ -170,13 +150,16 @@ def open_archive(path: Path) -> Iterator[Archive]:
     Raises UnknownFormatError for what is no zip, DamagedBookError, OversizedBookError.
     """
     try:
-        archive = Archive(path)
+        file = path.open("rb")
     except OSError as error:
         raise DamagedBookError(f"The file cannot be read: {error.strerror or error}.") from error
-    try:
+    with file:
+        archive = Archive(file)
+        if not archive.names:
+            raise UnknownFormatError(
+                "The file is not an EPUB: it is not a zip archive, or an empty one."
+            )
         yield archive
-    finally:
-        archive.close()
 
 
 def resolve_reference(base: str, reference: str) -> Target | None:

@@ -73,7 +73,7 @@ class Context:
             return replace(self, kind=BlockKind.TABLE_ROW, level=0, joined=True)
         if role is TagRole.CAPTION:
             return replace(self, kind=BlockKind.CAPTION, level=0)
-        if role is TagRole.BLOCK and not (traits.note or traits.verse):
+        if role is TagRole.BLOCK and not (traits.note or traits.note_class or traits.verse):
             return self
         kind, level = self._kind_and_level(role, traits)
         return replace(
@@ -87,7 +87,8 @@ class Context:
 
     def _kind_and_level(self, role: TagRole, traits: Traits) -> tuple[BlockKind, int]:
         """Notes stay notes and verse stays verse, whatever stands inside them."""
-        if role is TagRole.NOTE or traits.note or self.kind is BlockKind.NOTE:
+        noted = role is TagRole.NOTE or traits.note or traits.note_class
+        if noted or self.kind is BlockKind.NOTE:
             return BlockKind.NOTE, 0
         if role is TagRole.VERSE or traits.verse or self.kind is BlockKind.VERSE:
             return BlockKind.VERSE, 0

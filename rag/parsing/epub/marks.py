@@ -11,6 +11,8 @@ import re
 _MAX_PAGE_NUMBER = 12
 _MAX_MARK = 24
 """Characters that a mark has at most."""
+_MAX_HREF = 500
+"""A longer reference is not looked through."""
 
 _LABEL = re.compile(r"[\[({]?(?:\d{1,4}|[*†‡§¶]{1,4}|[a-z]|[ivxlc]{1,6})[\])}]?[.:]?")
 _NOTE_TARGET = re.compile(r"#.*(?:note|fn|ftn)|(?:foot|end)?notes?[\w-]*\.\w+#", re.IGNORECASE)
@@ -36,7 +38,7 @@ def is_declared_mark(text: str) -> bool:
 def is_likely_mark(text: str, href: str) -> bool:
     """Say whether a plain link is a note's number, or the arrow that leads back from it."""
     label = text.strip()
-    if "#" not in href or not label or len(label) > _MAX_MARK:
+    if "#" not in href or not label or len(label) > _MAX_MARK or len(href) > _MAX_HREF:
         return False
     if _ARROWS.fullmatch(label):
         return True

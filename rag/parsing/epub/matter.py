@@ -12,6 +12,8 @@ from rag.parsing.epub.walker import Draft
 
 _SHORT_PAGE = 5_000
 """A page with more characters than this is never taken for a title page by its name alone."""
+_LIST_LINE = 60
+"""Mean characters of a line of contents or index at most; lively dialogue has more."""
 
 _NAMES = re.compile(
     r"(?:[a-z]{0,2}\d*[-_. ]?)?"
@@ -72,7 +74,7 @@ def page_matter(name: str, drafts: Sequence[Draft], kinds: Sequence[str]) -> Mat
 
 def _is_list(drafts: Sequence[Draft]) -> bool:
     """Say whether a page is mostly short lines, as printed contents and indexes are."""
-    return sum(len(draft.text) for draft in drafts) <= 100 * len(drafts)
+    return sum(len(draft.text) for draft in drafts) <= _LIST_LINE * len(drafts)
 
 
 def mark_licences(drafts: Sequence[Draft]) -> None:

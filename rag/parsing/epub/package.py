@@ -189,9 +189,8 @@ def _read_spine(root: Element, package: Package) -> None:
             package.pages.append(Page(index, item.name, linear))
     if missing:
         listed = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        package.warnings.append(
-            f"{len(missing)} page(s) of the book are missing from the file: {listed}"
-        )
+        count = "A page" if len(missing) == 1 else f"{len(missing)} pages"
+        package.warnings.append(f"{count} of the book cannot be found in the file: {listed}")
     ncx = package.items.get(attribute(spine, "toc"))
     if ncx is None or ncx.name is None or ncx.is_page:
         ncx = next((item for item in package.items.values() if item.media_type == _NCX_TYPE), None)

@@ -6,9 +6,14 @@ header of its own (section 4.3.7 of PKWARE's APPNOTE.TXT), and a deflate stream 
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 _SIGNATURE = b"PK\x03\x04"
 _HEADER = struct.Struct("<4s5H3L2H")
@@ -36,20 +41,31 @@ class SalvagedEntry:
     deflated: bool
 
 
-def salvage_entries(data: bytes, limit: int) -> list[SalvagedEntry]:
-    """Return at most `limit` readable entries of a zip file's bytes, in file order."""
+def salvage_entries(file: BinaryIO, limit: int) -> list[SalvagedEntry]:
+    """Return at most `limit` readable entries of a zip file, in file order."""
     entries: list[SalvagedEntry] = []
-    at = data.find(_SIGNATURE)
-    while at >= 0 and len(entries) < limit:
-        entry = _entry_at(data, at)
-        if entry is not None:
-            entries.append(entry)
-        resume = at + len(_SIGNATURE) if entry is None else entry.start + entry.packed_bytes
-        at = data.find(_SIGNATURE, resume)
+    with _mapped(file) as data:
+        at = data.find(_SIGNATURE)
+        while at >= 0 and len(entries) < limit:
+            entry = _entry_at(data, at)
+            if entry is not None:
+                entries.append(entry)
+            resume = at + len(_SIGNATURE) if entry is None else entry.start + entry.packed_bytes
+            at = data.find(_SIGNATURE, resume)
     return entries
 
 
-def _entry_at(data: bytes, at: int) -> SalvagedEntry | None:
+@contextmanager
+def _mapped(file: BinaryIO) -> Iterator[mmap.mmap | bytes]:
+    """Map a file into memory, so that looking through a large one costs none."""
+    if file.seek(0, os.SEEK_END) == 0:
+        yield b""
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _entry_at(data: mmap.mmap | bytes, at: int) -> SalvagedEntry | None:
     if at + _HEADER.size > len(data):
         return None
     fields = _HEADER.unpack_from(data, at)
@@ -64,8 +80,7 @@ def _entry_at(data: bytes, at: int) -> SalvagedEntry | None:
     if flags & _DESCRIPTOR_FLAG and not packed:
         following = data.find(_SIGNATURE, start)
         packed = (following if following >= 0 else len(data)) - start
-    packed = min(packed, len(data) - start)
-    return SalvagedEntry(name, start, packed, size, method == _DEFLATED)
+    return SalvagedEntry(name, start, min(packed, len(data) - start), size, method == _DEFLATED)
 
 
 def _decode_name(raw: bytes) -> str:
@@ -75,9 +90,10 @@ def _decode_name(raw: bytes) -> str:
         return raw.decode("cp437")
 
 
-def inflate(data: bytes, entry: SalvagedEntry, max_bytes: int) -> bytes:
+def inflate(file: BinaryIO, entry: SalvagedEntry, max_bytes: int) -> bytes:
     """Unpack an entry as far as it goes, never past `max_bytes`. Raises zlib.error."""
-    packed = data[entry.start : entry.start + entry.packed_bytes]
+    file.seek(entry.start)
+    packed = file.read(min(entry.packed_bytes, max_bytes))
     if not entry.deflated:
-        return packed[:max_bytes]
+        return packed
     return zlib.decompressobj(_RAW_DEFLATE).decompress(packed, max_bytes)

@@ -59,7 +59,7 @@ _ROLE_TAGS = {
     TagRole.MATH: "math",
     TagRole.BREAK: "br",
     TagRole.LEFT_OUT: (
-        "head script style template noscript rt rp rtc noteref pagenum "
+        "head script style template noscript rt rp rtc noteref pagenum linenum "
         "audio video canvas iframe object embed applet "
         "button select textarea input datalist progress meter "
         "desc metadata defs symbol title case trigger"
@@ -108,6 +108,7 @@ class Traits:
         note_mark: points at a note or back from one, left out if it reads like a mark.
         page_number: a page-break marker, left out if it is as short as one.
         note: a footnote or endnote, or a list of them.
+        note_class: likewise if it is a block; on inline elements the same classes mean a mark.
         verse: its lines are verse.
         rear: lies behind the body of the book.
         matter: what it belongs to, None where nothing is said.
@@ -117,6 +118,7 @@ class Traits:
     note_mark: bool = False
     page_number: bool = False
     note: bool = False
+    note_class: bool = False
     verse: bool = False
     rear: bool = False
     matter: Matter | None = None
@@ -137,7 +139,8 @@ def read_traits(epub_type: str, role: str, css_class: str) -> Traits:
         left_out=bool(types & _NAVIGATION_TYPES),
         note_mark=bool(types & _MARK_TYPES),
         page_number="pagebreak" in types or bool(classes & _PAGE_NUMBER_CLASSES),
-        note=bool(types & _NOTE_TYPES or classes & _NOTE_CLASSES),
+        note=bool(types & _NOTE_TYPES),
+        note_class=bool(classes & _NOTE_CLASSES),
         verse=bool(types & _VERSE_TYPES or classes & _VERSE_CLASSES),
         rear="backmatter" in types,
         matter=matter,

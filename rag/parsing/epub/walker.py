@@ -40,7 +40,8 @@ _TELLING = frozenset({_EPUB_TYPE, "epub:type", "role", "class", "hidden", "style
 
 _MATH_TOKENS = ("{*}mi", "{*}mn", "{*}mo", "{*}ms", "{*}mtext")
 """Elements of MathML that hold what is seen; annotations repeat it in another notation."""
-_INLINE = (TagRole.INLINE, TagRole.LINK)
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+"""Characters that keep a spacer from being empty."""
 _FLOWING = (BlockKind.PARAGRAPH, BlockKind.QUOTE)
 
 
@@ -128,8 +129,8 @@ class Walker:
                 return
         else:
             traits = self._read_traits(element)
-            if (traits.note or traits.matter) and role in _INLINE:
-                role = TagRole.BLOCK
+            if traits.note and role is TagRole.INLINE:
+                role = TagRole.BLOCK  # a note in the middle of its paragraph
         if self._is_left_out(element, role, traits):
             self._mark(element)
             return
@@ -179,7 +180,7 @@ class Walker:
         if self._marks:  # brackets around a mark go with it
             text = text.replace("[]", "").replace("()", "")
             self._marks = 0
-        if not text or text.isspace() or not (text := fold_text(text)):
+        if not text or text.isspace() or not (text := fold_text(text)).strip(_INVISIBLE):
             return None
         base = self._block_path
         place = base if whole else f"{base},{self._start[len(base) :]},{end[len(base) :]}"

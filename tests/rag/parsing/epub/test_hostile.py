@@ -174,6 +174,12 @@ def test_names_not_marked_as_utf_8_are_found(tmp_path: Path) -> None:
     assert parse_epub(path).text == "Found."
 
 
+def test_an_entry_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = EpubSource(BOOK.pages, files={"zzz.txt": "x"}).write(tmp_path / "x.epub")
+    path.write_bytes(path.read_bytes().replace(b"zzz.txt", b"\0zz.txt"))
+    assert parse_epub(path).text == "One\nText.\nMore."
+
+
 def test_junk_before_the_zip_is_skipped(tmp_path: Path) -> None:
     path = BOOK.write(tmp_path / "x.epub")
     path.write_bytes(b"HTTP/1.1 200 OK\r\n\r\n" + path.read_bytes())
