@@ -78,7 +78,7 @@ def _index(postil: Postil) -> Finding:
 
 
 def _keys(postil: Postil) -> Finding:
-    return Finding("keys", True, postil.secrets.describe())
+    return Finding("keys", True, postil.secrets.place)
 
 
 def _endpoints(postil: Postil) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
+from core.books import Book
 from core.errors import StorageError
 
 HOME_VARIABLE = "POSTIL_HOME"
@@ -67,6 +68,15 @@ class Home:
     def secrets_dir(self) -> Path:
         """Encrypted keys, where the system has no keyring. Only the owner may read it."""
         return self.root / "secrets"
+
+    def source_of(self, book: Book) -> Path:
+        """The library's copy of a book's source file; it may be gone."""
+        return self.books_dir / book.content_hash
+
+    def files_of(self, book: Book) -> list[Path]:
+        """All files that belong to a book; some may be gone."""
+        cover = [] if book.cover_name is None else [self.covers_dir / book.cover_name]
+        return [self.source_of(book), *cover]
 
     def prepare(self) -> None:
         """Create the folders that are missing.

@@ -133,7 +133,7 @@ async def add_books(
 async def _add_path(postil: Postil, path: Path, *, recursive: bool) -> list[JobId | dict[str, Any]]:
     """Queue what a path stands for; a path that cannot be read becomes a failed entry at once."""
     try:
-        files = find_books([path], recursive=recursive)
+        files = list(find_books([path], recursive=recursive))
         if not files:
             return [_failed(path, f"There are no books in “{path}”.")]
         return list(await postil.ingest.add(files))
