@@ -14,13 +14,12 @@ the sentence. A sentence without any citation gets one where a passage clearly b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 from rag.answers.lexer import Lexer, Mark, Plain, Quoted, Space, Token, lex, plain_text
 from rag.answers.quotes import Located, Source, find_runs, find_whole, is_short
 from rag.answers.support import Evidence, best_support
+from rag.answers.verdicts import Verdicts
 from rag.answers.words import WordRow
 from rag.answers.writer import Writer, WrittenEvent
 from rag.chunking.sentences import sentence_ends
@@ -31,42 +30,13 @@ MIN_UNMARKED_WORDS = 2
 """and at least so many of them."""
 MIN_RECITED_SHARE = 0.5
 """A mark whose passage shares no word with its sentence goes to another that has this part."""
+MAX_SHORT_REPLY_CHARACTERS = 200
+"""Up to this length a reply without a citation gets one where one sentence has all its words."""
 MAX_SENTENCE_CHARACTERS = 1000
 """Something longer is no sentence; it is closed there."""
 
 Lookup = Callable[[WordRow], Sequence[Source]]
 """Finds stretches of the scope, beyond the passages, that may hold a quote."""
-
-
-@dataclass(slots=True)
-class Verdicts:
-    """What verification did to a reply, counted.
-
-    Attributes:
-        quotes_whole: quotes found whole.
-        quotes_elsewhere: of those, quotes found outside the passages sent.
-        quotes_shortened: quotes of which only runs were found.
-        quotes_dropped: quotes that no book has.
-        quotes_unmarked: short quotes that no passage has, shown as plain words.
-        marks_moved: marks that were given to another passage.
-        marks_dropped: marks that name no passage, or that nothing supports.
-        sentences_cited: sentences that got a citation the model had not given.
-        sentences_withheld: sentences that may tell what the reader has not read.
-    """
-
-    quotes_whole: int = 0
-    quotes_elsewhere: int = 0
-    quotes_shortened: int = 0
-    quotes_dropped: int = 0
-    quotes_unmarked: int = 0
-    marks_moved: int = 0
-    marks_dropped: int = 0
-    sentences_cited: int = 0
-    sentences_withheld: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the counts by name."""
-        return asdict(self)
 
 
 class Verifier:
@@ -204,6 +174,7 @@ class Verifier:
             self._show(runs)
         else:
             self.verdicts.quotes_dropped += 1
+            self._has_mark = True  # what is left of the sentence is not to look borne out
             self._begin("…")
             self._do(self._writer.omission)
 
@@ -268,7 +239,9 @@ class Verifier:
 
     def _cite_whole_reply(self) -> None:
         """Cite a short reply, such as a name, where one sentence of a passage has all of it."""
-        if self._writer.citations or self.verdicts.sentences_withheld:
+        if self._writer.citations or len(self._reply) > MAX_SHORT_REPLY_CHARACTERS:
+            return
+        if self.verdicts.sentences_withheld or self.verdicts.quotes_dropped:
             return
         support = best_support(self._reply, self._evidence, self._question)
         if support is not None and support.share == 1.0:

@@ -77,7 +77,7 @@ class Writer:
     def _put(self, text: str) -> None:
         if not self._last:
             self._space = ""
-        elif not self._space and self._last == "]" and text[0].isalnum():
+        elif not self._space and self._last == "]" and _needs_space(text[0]):
             self._space = " "
         self._events.append(TextAdded(self._space + text))
         self._space = ""
@@ -93,6 +93,11 @@ class Writer:
             self.citations.append(citation)
             self._events.append(CitationAdded(citation))
         return self._numbers[key]
+
+
+def _needs_space(character: str) -> bool:
+    """Say whether a character may not touch a mark: a bracket would make a link of it."""
+    return character == "(" or (character.isalnum() and not is_cjk(character))
 
 
 def _width(space: str) -> int:
