@@ -122,5 +122,5 @@ def _books_in(folder: Path, recursive: bool) -> Iterator[Path]:
         if entry.is_dir():
             if recursive and not entry.is_symlink():
                 yield from _books_in(entry, recursive)
-        elif entry.suffix.casefold() in SUPPORTED_SUFFIXES:
+        elif entry.suffix.casefold() in SUPPORTED_SUFFIXES and entry.is_file():
             yield entry

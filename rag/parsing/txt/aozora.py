@@ -50,13 +50,16 @@ class AozoraText:
 
 def read_aozora(lines: Sequence[Line]) -> AozoraText | None:
     """Take Aozora Bunko's mark-up out of `lines`; None where the file is not theirs."""
-    symbols = next((i for i, l in enumerate(lines[:_HEADER_LINES]) if l.text == _SYMBOLS), None)
+    symbols = next(
+        (i for i, line in enumerate(lines[:_HEADER_LINES]) if line.text == _SYMBOLS), None
+    )
     origin = _colophon(lines)
     if symbols is None and origin is None:
         return None
     names = _names(lines)
-    first = _after_symbols(lines, symbols) if symbols is not None else _header_end(lines)
     end = len(lines) if origin is None else origin
+    first = _header_end(lines) if symbols is None else _after_symbols(lines, symbols)
+    first = min(first, end)
     title, authors = _title_and_authors(names)
     frame = Frame(first, end, Matter.BACK, title=title, authors=authors, language="ja")
     cleaned = list(lines)

@@ -19,6 +19,9 @@ _WIDEST_TITLE = 72
 _FEWEST_BYTES_BETWEEN = 250  # between the numbers of a sequence: less is a list
 _LARGEST_GAP = 5  # numbers that a sequence may lack in one place
 _CONTENTS_CLUSTER = 4
+_RULES = ("---", "===", "***", "~~~", "———")
+_RULE_MARKS = "-=*~— "
+_FEWEST_FRAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,32 @@ class Heading:
 def read_headings(lines: Sequence[Line], first: int, end: int, layout: Layout) -> list[Heading]:
     """Return what is worded and set like a heading among lines `first` up to `end`."""
     found: list[Heading] = []
+    framed = _framed_titles(lines, first, end)
     for start, stop in runs(lines, first, end):
         index = start
         while index < stop:
-            heading = _read_heading(lines, index, start, stop, layout)
+            heading = framed.get(index) or _read_heading(lines, index, start, stop, layout)
             if heading is None and layout.setting is Setting.BLANK:
                 break
             if heading is not None:
                 found.append(heading)
             index = heading.last + 1 if heading else index + 1
     return found
+
+
+def _framed_titles(lines: Sequence[Line], first: int, end: int) -> dict[int, Heading]:
+    """Find titles between rules, “-----Title-----”, by line, where the book has several."""
+    found: dict[int, Heading] = {}
+    for index in range(first, end):
+        text = lines[index].text
+        if (
+            text[-3:] in _RULES
+            and text[:3] in _RULES
+            and (title := text.strip(_RULE_MARKS).strip())
+        ):
+            label = read_label(title) or Label(Rank.CHAPTER, "", None, title)
+            found[index] = Heading(index, index, label)
+    return found if len(found) >= _FEWEST_FRAMED else {}
 
 
 def _read_heading(
@@ -77,13 +96,19 @@ def drop_contents(
     clusters: list[tuple[int, int]] = []
     index = 0
     while index < len(candidates):
-        stop = index + 1
-        while stop < len(candidates) and _is_adjacent(
-            lines, candidates[stop - 1].last + 1, candidates[stop].first
+        stop, seen = index + 1, {keys[index]}
+        while (
+            stop < len(candidates)
+            and keys[stop] not in seen
+            and _is_adjacent(lines, candidates[stop - 1].last + 1, candidates[stop].first)
         ):
+            seen.add(keys[stop])
             stop += 1
         again = set(keys[stop:])
-        repeated = sum(key in again for key in keys[index:stop])
+        repeated = sum(
+            key in again and (c.label.rank is not Rank.NUMBER or c.label.title != "")
+            for key, c in zip(keys[index:stop], candidates[index:stop], strict=True)
+        )
         if stop - index >= _CONTENTS_CLUSTER and repeated >= (stop - index) / 2:
             clusters.append((candidates[index].first, candidates[stop - 1].last + 1))
         else:

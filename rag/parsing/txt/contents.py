@@ -11,9 +11,9 @@ from rag.parsing.txt.layout import runs
 from rag.parsing.txt.source import Line
 
 _TITLE = re.compile(
-    r"(?:the )?(?:table of )?contents|inhalts?(?:verzeichnis|[üu]bersicht)?|"
-    r"table(?: des mati[èe]res)?|sommaire|[ií]ndice(?: general)?|tabla de (?:contenidos?|materias)|sommario|inhoud|"
-    r"содержание|оглавление|目[录錄次]",
+    r"(?:the )?(?:table of )?contents|inhalts?(?:verzeichnis|[üu]bersicht)?"
+    r"|table(?: des mati[èe]res)?|sommaire|[ií]ndice(?: general)?"
+    r"|tabla de (?:contenidos?|materias)|sommario|inhoud|содержание|оглавление|目[录錄次]",
     re.IGNORECASE,
 )
 _NOT_WORDS = re.compile(r"[\W_]+")

@@ -23,6 +23,8 @@ _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Escapes for names and source code, and UTF-7, whose shifts may run over a line end.
+_NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 _HEAD_BYTES = 4096
 _SAMPLE_BYTES = 8192
 _NOT_ASCII_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
@@ -83,7 +85,9 @@ def _named_decoding(data: bytes, name: str) -> Decoding:
     try:
         codec = codecs.lookup(name.strip())
         "a".encode(codec.name)
-    except (LookupError, ValueError, TypeError):
+        if codec.name in _NOT_FOR_FILES:
+            raise LookupError(name)
+    except (LookupError, ValueError):
         raise BadBookError(
             f"“{name}” is not the name of a text encoding. Names such as utf-8, cp1251, gb18030,"
             " big5 or shift_jis are known."
@@ -100,9 +104,9 @@ def _wide_encoding(head: bytes) -> str | None:
     if b"\0" not in head:
         return None
     zeros = [head[place::4].count(0) / max(1, len(head) // 4) for place in range(4)]
-    if len(head) >= 8 and zeros[1] > 0.9 and zeros[2] > 0.9:
-        name = "utf-32-be" if zeros[0] > zeros[3] else "utf-32-le"
-        return name if _reads_as_wide(head, name) else None
+    for name, upper in (("utf-32-le", zeros[2:]), ("utf-32-be", zeros[:2])):
+        if min(upper) > 0.9 and _reads_as_wide(head, name):
+            return name
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
     for name, low, high in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
         if high > 0.02 and low < high / 20 and _reads_as_wide(head, name):

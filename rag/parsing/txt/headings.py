@@ -116,7 +116,7 @@ def _unlabelled_titles(
     numbered = sum(heading.label.number is not None for heading in headings) >= _FEWEST_NUMBERED
     listed: list[Heading] = []
     apart: list[Heading] = []
-    previous = first
+    previous = first - _TITLE_BLANKS if contents else first
     prose = contents is not None
     for start, stop in runs(lines, first, end):
         blanks, previous = start - previous, stop
@@ -127,9 +127,13 @@ def _unlabelled_titles(
         title = Heading(start, stop - 1, Label(Rank.CHAPTER, "", None, text))
         if stop - start <= 2 and blanks >= 1 and title_key(text) in keys:
             listed.append(title)
-        elif prose and blanks >= _TITLE_BLANKS and _is_title(lines, start, stop):
-            if not numbered or text.isupper():
-                apart.append(title)
+        elif (
+            prose
+            and blanks >= _TITLE_BLANKS
+            and (not numbered or text.isupper())
+            and _is_title(lines, start, stop)
+        ):
+            apart.append(title)
         prose = prose or stop - start > 3 or lines[start].width > 2 * _WIDEST_TITLE
     found = listed + apart
     return found if numbered or len(found) >= _FEWEST_TITLES else []

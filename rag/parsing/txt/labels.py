@@ -51,7 +51,7 @@ _NAMED = {
     name
     for row in (
         "preface foreword introduction prologue epilogue prelude interlude postscript afterword"
-        " conclusion appendix dedication etymology extracts finis",
+        " conclusion appendix dedication etymology extracts",
         "vorwort einleitung prolog epilog vorrede nachwort anhang schluß schluss"
         " vorspiel zueignung",
         "préface avant-propos introduction prologue épilogue conclusion appendice postface",
@@ -74,7 +74,8 @@ _ORDINAL_FIRST = re.compile(
     re.IGNORECASE,
 )
 _IDEOGRAPHIC = re.compile(
-    r"(?:《[^》]{0,20}》)?(?:目录|正文|正文卷)?[\s　]*[【〈]?第\s*(?P<number>[〇零○一二三四五六七八九十百千两兩廿卅\d]{1,7})\s*"
+    r"(?:《[^》]{0,20}》)?(?:目录|正文|正文卷)?[\s　]*[【〈]?"
+    r"第\s*(?P<number>[〇零○一二三四五六七八九十百千两兩廿卅\d]{1,7})\s*"
     r"(?P<word>[回章节節卷集部篇折幕話话编編])(?:[\s　:：.、]+|(?=[^的了是在]))?(?P<rest>.*)"
 )
 _SCROLL = re.compile(
@@ -108,7 +109,7 @@ def read_label(text: str) -> Label | None:
         return _ideographic(text)
     if text.casefold().strip(".:—- \u3000") in _NAMED and text[0].isupper() | (text[0] > "\u3000"):
         return Label(Rank.CHAPTER, text.casefold().strip(".:—- \u3000"), None, text)
-    if not text[0].isupper():
+    if not (text[0].isupper() or text[0].isdecimal()):
         return None
     return _labelled(text) or _ordinal_first(text)
 
@@ -138,7 +139,7 @@ def _labelled(text: str) -> Label | None:
     for count in range(len(words), 0, -1):
         number = number_of(" ".join(words[:count]))
         if number is not None:
-            rest = " ".join(words[count:]) + found["rest"]
+            rest = " ".join(["", *words[count:]]).rstrip() + found["rest"]
             return _with_title(found["word"], number, rest)
     return None
 

@@ -11,6 +11,8 @@ from itertools import pairwise
 from core.text import BlockKind, Matter
 from rag.parsing.txt.source import Line
 
+_FIRST_CHARACTERS = 8
+_FEWEST_LINES = 8  # of Chinese or Japanese, to see a wrapping width in
 _FIRST_WORD = re.compile(r"\S+")
 _IDEOGRAPH = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
 _TERMINAL = tuple("。！？…”」』．.!?\"'：:）)—")
@@ -18,6 +20,7 @@ _OPENING_MARKS = "\"'“‘«»(—-–"
 _RULE = re.compile(r"(?:[-=_*~+#·.•—―─━＊※☆★]\s*){3,}")
 _WRAP_QUANTILE = 0.98  # of the lines' extents: a few may stick out
 _SHORT_SHARE = 0.6  # of the wrapping width: a shorter line ends its paragraph
+_NARROWEST_WRAP = 50  # of alphabetic text: where all lines are shorter, none was wrapped
 # A line longer than this was not wrapped for a screen or a printer.
 _WIDEST_WRAP = 130
 
@@ -55,16 +58,18 @@ def choose_layout(lines: Sequence[Line]) -> Layout:
     extents = sorted(line.extent for line in lines if line.text)
     if not extents:
         return Layout(Setting.LINE, 0)
+    ideographic = sum(_is_ideographic(line) for line in lines) > len(extents) / 2
     wrap = extents[min(len(extents) - 1, int(len(extents) * _WRAP_QUANTILE))]
-    if wrap > _WIDEST_WRAP:
+    if not ideographic:
+        wrap = max(wrap, _NARROWEST_WRAP)
+    if wrap > _WIDEST_WRAP or (ideographic and len(extents) < _FEWEST_LINES):
         return Layout(Setting.LINE, wrap)
     pairs = [(a, b) for a, b in pairwise(lines) if a.text and b.text]
     if len(pairs) < 0.5 * len(extents):
         return Layout(Setting.BLANK, wrap)
-    full = sum(not fits(a, b, wrap) for a, b in pairs)
+    full = sum(not fits(a, b, wrap) and not a.text.endswith(_TERMINAL) for a, b in pairs)
     if full < 0.25 * len(pairs):  # lines break where they will: verse, or short paragraphs
-        ideographic = sum(bool(_IDEOGRAPH.match(line.text)) for line in lines if line.text)
-        return Layout(Setting.LINE if ideographic > len(extents) / 2 else Setting.BLANK, wrap)
+        return Layout(Setting.LINE if ideographic else Setting.BLANK, wrap)
     if len(pairs) < 0.93 * len(extents):
         return Layout(Setting.BLANK, wrap)
     indented = sum(b.indent > a.indent for a, b in pairs)
@@ -73,7 +78,7 @@ def choose_layout(lines: Sequence[Line]) -> Layout:
 
 def fits(line: Line, following: Line, wrap: int) -> bool:
     """Say whether the first word of `following` had room on `line`: the break was meant."""
-    if _IDEOGRAPH.match(following.text):
+    if _is_ideographic(following):
         return line.extent + 4 <= wrap
     found = _FIRST_WORD.match(following.text)
     return line.extent + 1 + (len(found[0]) if found else 0) <= wrap
@@ -155,8 +160,12 @@ def _breaks(line: Line, following: Line, blank_between: bool, base: int, layout:
         return True
     ended = line.text.endswith(_TERMINAL) or line.extent < _SHORT_SHARE * layout.wrap
     if blank_between:  # a page break may stand in a Chinese or Japanese paragraph
-        return ended or not _IDEOGRAPH.match(following.text)
+        return ended or not _is_ideographic(following)
     if layout.setting is Setting.INDENT:
         return False
-    ideographic = _IDEOGRAPH.match(following.text) is not None
-    return fits(line, following, layout.wrap) and (ended or not ideographic)
+    return fits(line, following, layout.wrap) and (ended or not _is_ideographic(following))
+
+
+def _is_ideographic(line: Line) -> bool:
+    """Say whether the line is Chinese or Japanese; it may begin with a quotation mark."""
+    return _IDEOGRAPH.search(line.text, 0, _FIRST_CHARACTERS) is not None

@@ -103,17 +103,16 @@ def roman_value(text: str) -> int | None:
     if not text or not _ROMAN.fullmatch(text):
         return None
     values = [_ROMAN_VALUES[letter] for letter in text.casefold()]
+    following = [*values[1:], 0]
     return sum(
-        -value if any(later > value for later in values[place + 1 : place + 2]) else value
-        for place, value in enumerate(values)
+        -value if after > value else value for value, after in zip(values, following, strict=True)
     )
 
 
 def _ideographic_value(text: str) -> int | None:
     """Read 一百二十三 and 一二三 alike."""
-    if all(character in _IDEOGRAPHS for character in text):
-        if len(text) == 1 or text[0] not in "廿卅":
-            return int("".join(str(_IDEOGRAPHS[character]) for character in text))
+    if all(character in _IDEOGRAPHS for character in text) and text[0] not in "廿卅":
+        return int("".join(str(_IDEOGRAPHS[character]) for character in text))
     total = digit = 0
     for character in text:
         if character in _IDEOGRAPH_UNITS:

@@ -10,6 +10,7 @@ from rag.parsing.txt.layout import is_rule, runs
 from rag.parsing.txt.source import Line
 
 _LONGEST_RUN = 3  # lines
+_LONGEST_NOTICE = 12
 _WIDEST = 72  # cells
 _WIDEST_SENTENCE = 45
 _WIDEST_TITLE = 60
@@ -26,7 +27,7 @@ _AUTHOR_LABEL = re.compile(
     r"(?:作\s*者|著\s*者|作家|author|autor|auteur|автор)\s*[：:；;]\s*(?P<name>\S.{0,60})",
     re.IGNORECASE,
 )
-_BY = re.compile(r"(?:written )?(?:by|von|par|por)\s+(?P<name>[^\W\d_a-z].{1,60})", re.IGNORECASE)
+_BY = re.compile(r"(?i:(?:written )?(?:by|von|par|por))\s+(?P<name>[^\W\d_a-z].{1,60})")
 _CHINESE_AUTHOR = re.compile(r"(?P<name>(?:[（(]\w{1,3}[）)])?\s*[\w·]{2,12})\s*[著撰]")
 _DYNASTY = re.compile(
     r"^\s*[（(\[][^）)\]]{1,3}[）)\]]\s*|\s*[（(\[][^）)\]]{1,3}[）)\]]$|\s*[著撰]$"
@@ -73,7 +74,8 @@ _PATRONYMIC = re.compile(r"\w+(?:ович|евич|овна|евна|ична)",
 _SLUGS = re.compile(r"[a-z0-9-]+_(?P<title>[a-z0-9]+-[a-z0-9-]+)")  # author_title, as slugs
 _NUMBER_PREFIX = re.compile(r"^(?:pg|gutenberg)?\d+[-_. ]+", re.IGNORECASE)
 _NAME_NOTE = re.compile(
-    r"[-_. ](?:utf-?8|utf-?16\w*|gbk|gb18030|big5|sjis|latin1|cp\d+|koi8r?|bom|crlf|lf|cr|txt|ascii)$",
+    r"[-_. ](?:utf-?8|utf-?16\w*|gbk|gb18030|big5|sjis|latin1|cp\d+|koi8r?|bom|crlf|lf|cr"
+    r"|txt|ascii)$",
     re.IGNORECASE,
 )
 
@@ -90,7 +92,7 @@ def opening_end(lines: Sequence[Line], first: int, limit: int, most_runs: int) -
     end = first
     for count, (start, stop) in enumerate(runs(lines, first, limit)):
         run = lines[start:stop]
-        advertised = any(_ADDRESS.search(line.text) for line in run)
+        advertised = len(run) <= _LONGEST_NOTICE and any(_ADDRESS.search(x.text) for x in run)
         if count == most_runs or not (advertised or _is_title_page(run)):
             return end
         end = stop

@@ -24,7 +24,7 @@ from rag.parsing.txt.encodings import Decoding, find_decoding
 from rag.parsing.txt.frame import Frame
 from rag.parsing.txt.gutenberg import find_frame
 from rag.parsing.txt.headings import Outline, find_outline
-from rag.parsing.txt.layout import Layout, Piece, choose_layout, cut_paragraphs
+from rag.parsing.txt.layout import Layout, Piece, Setting, choose_layout, cut_paragraphs
 from rag.parsing.txt.opening import identify, opening_end
 from rag.parsing.txt.source import Line, join_lines, read_lines
 
@@ -67,16 +67,19 @@ def _parse(data: bytes, name: str, decoding: Decoding) -> ParsedBook:
         raise EmptyBookError("The file holds no text.")
     marked = read_aozora(lines)
     if marked:
-        lines, frame = marked.lines, marked.frame
+        lines, frame, layout = marked.lines, marked.frame, Layout(Setting.LINE, 0)
     else:
         frame = find_frame(lines) or Frame(0, len(lines))
-    layout = choose_layout(lines[frame.first : frame.end])
+        layout = choose_layout(lines[frame.first : frame.end])
     if marked and marked.headings:
         outline = Outline(marked.headings)
     else:
         outline = find_outline(lines, frame.first, frame.end, layout)
-    most_runs = 30 if outline.headings else 12 if frame.title else 3
-    body = opening_end(lines, frame.first, outline.begin(frame.end), most_runs)
+    if marked:
+        body = frame.first
+    else:
+        most_runs = 30 if outline.headings else 12 if frame.title else 3
+        body = opening_end(lines, frame.first, outline.begin(frame.end), most_runs)
     pieces = _pieces(lines, frame, outline, layout)
     blocks = tuple(_block(lines, piece) for piece in _with_front(pieces, body, outline))
     return ParsedBook(
