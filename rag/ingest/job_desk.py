@@ -66,10 +66,6 @@ class JobDesk:
             self._held[job.id] = job
         return job
 
-    async def set_book(self, job_id: JobId, book_id: BookId) -> None:
-        """Tie a job to its book; the next `enter` tells of it."""
-        await self._on_job(job_id, self._jobs.set_book, job_id, book_id)
-
     async def enter(
         self, job_id: JobId, state: JobState, error: PostilError | None = None
     ) -> IngestJob:

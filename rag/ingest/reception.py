@@ -74,7 +74,6 @@ class Reception:
             placed = await self._database.run(self._place, job, copy)
             if placed.is_new:
                 self._events.publish(BookAdded(placed.book.id))
-            await self._desk.set_book(job.id, placed.book.id)
             if placed.earlier_job_id is not None:
                 await self._desk.enter(job.id, JobState.DONE)
                 return Received(placed.earlier_job_id, None)
@@ -104,11 +103,14 @@ class Reception:
         path = Path(job.source_path)
         format_ = path.suffix.removeprefix(".").lower()
         book, is_new = books.add(copy.content_hash, path.name, path.stem, format_)
-        # Of two jobs that come to the same content at once, the one made first does the work.
+        jobs.set_book(job.id, book.id)
+        # Of two jobs that come to the same content at once, the one made first does the work, but
+        # for one that was left without its book by a crash, and comes late.
         earlier = [
             other.id
             for other in jobs.all(active_only=True)
-            if other.book_id == book.id and other.id < job.id
+            if other.book_id == book.id
+            and (other.id < job.id or other.state is not JobState.QUEUED)
         ]
         if not earlier and not book.status.has_text:
             books.set_status(book.id, BookStatus.QUEUED)

@@ -69,7 +69,7 @@ def novels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize(
     "kills", [5, pytest.param(50, marks=pytest.mark.slow)], ids=["few", "many"]
 )
-def test_kills_at_random_points_lose_and_duplicate_nothing(
+async def test_kills_at_random_points_lose_and_duplicate_nothing(
     tmp_path: Path, model_cache: Path, novels: list[Path], kills: int
 ) -> None:
     chance = random.Random()
@@ -84,22 +84,25 @@ def test_kills_at_random_points_lose_and_duplicate_nothing(
             _kill_after(process, chance.randint(1, 25), chance.uniform(0, 0.15))
         books = _finish(_begin_adding(home, novels))
         assert [book["status"] for book in books] == ["ready"] * len(novels)
-        _assert_same_library(home, tmp_path / "undisturbed")
+        await _assert_same_library(home, tmp_path / "undisturbed")
 
 
-def test_two_processes_share_the_work(
+async def test_two_processes_share_the_work(
     tmp_path: Path, model_cache: Path, novels: list[Path]
 ) -> None:
     processes = [_begin_adding(tmp_path / "shared", paths) for paths in (novels, novels[::-1])]
     results = [_finish(process) for process in processes]
     assert [book["id"] for book in results[0]] == [book["id"] for book in results[1]][::-1]
     _finish(_begin_adding(tmp_path / "undisturbed", novels))
-    _assert_same_library(tmp_path / "shared", tmp_path / "undisturbed")
+    await _assert_same_library(tmp_path / "shared", tmp_path / "undisturbed")
 
 
-def _assert_same_library(first: Path, second: Path) -> None:
+async def _assert_same_library(first: Path, second: Path) -> None:
     sites = [open_site(first), open_site(second)]
     try:
+        for site in sites:
+            async with site.running() as runner:
+                await runner.wait([job.id for job in site.library.jobs.all()])
         one, other = (contents(site.library, site.embedder) for site in sites)
         assert one == other
         for site in sites:
