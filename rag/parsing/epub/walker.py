@@ -40,6 +40,8 @@ _TELLING = frozenset({_EPUB_TYPE, "epub:type", "role", "class", "hidden", "style
 
 _MATH_TOKENS = ("{*}mi", "{*}mn", "{*}mo", "{*}ms", "{*}mtext")
 """Elements of MathML that hold what is seen; annotations repeat it in another notation."""
+_UNBOXED = (TagRole.INLINE, TagRole.BREAK, TagRole.MATH, TagRole.LEFT_OUT)
+"""Roles of elements that do not end the block before them."""
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters that keep a spacer from being empty."""
 _FLOWING = (BlockKind.PARAGRAPH, BlockKind.QUOTE)
@@ -96,7 +98,15 @@ class Walker:
             if isinstance(child.tag, str):  # else an entity that nobody declares
                 step += 2
                 passed = 0
-                self._child(child, path, step, context)
+                role, traits = self._classify(child)
+                if role is TagRole.INLINE:
+                    self._content(child, f"{path}/{step}", context)
+                elif role is TagRole.BREAK:
+                    self._break(path, step, context)
+                elif role is TagRole.MATH:
+                    self._parts.append(" ".join(child.itertext(*_MATH_TOKENS)))
+                elif role is not TagRole.LEFT_OUT:
+                    self._block(child, role, traits, path, step, context)
             if child.tail:
                 self._text(child.tail, path, step + 1, passed, context)
                 passed += len(child.tail)
@@ -116,45 +126,51 @@ class Walker:
             self._start, self._unbroken = f"{path}/{step}:{passed}", False
         self._parts.append(last)
 
-    def _child(self, element: Element, parent_path: str, step: int, context: Context) -> None:
+    def _classify(self, element: Element) -> tuple[TagRole, Traits]:
+        """Return how an element takes part in the text, links being inline like others."""
         role = tag_role(element.tag)
-        if role is TagRole.BREAK:
-            self._break(parent_path, step, context)
-            return
-        path = f"{parent_path}/{step}"
         if _TELLING.isdisjoint(element.keys()):
             traits = PLAIN
-            if role is TagRole.INLINE:  # most elements by far: nothing to find out, no way to link
-                self._content(element, path, context)
-                return
+            if role is TagRole.INLINE or role is TagRole.BREAK:
+                return role, traits  # most elements by far, and nothing to find out
         else:
             traits = self._read_traits(element)
             if traits.note and role is TagRole.INLINE:
                 role = TagRole.BLOCK  # a note in the middle of its paragraph
         if self._is_left_out(element, role, traits):
+            role = TagRole.LEFT_OUT
+        elif role is TagRole.LINK:
+            role = TagRole.INLINE
+        if role in _UNBOXED:
             self._mark(element)
-            return
-        if role is TagRole.INLINE or role is TagRole.LINK:
-            self._mark(element)
-            self._content(element, path, context)
-        elif role is TagRole.MATH:
-            self._mark(element)
-            self._parts.append(" ".join(element.itertext(*_MATH_TOKENS)))
-        elif context.joined:
+        return role, traits
+
+    def _block(
+        self,
+        element: Element,
+        role: TagRole,
+        traits: Traits,
+        parent_path: str,
+        step: int,
+        context: Context,
+    ) -> None:
+        """Walk a block-level element: what came before it is a block, and what is inside it."""
+        path = f"{parent_path}/{step}"
+        if context.joined:
             self._mark(element)
             self._parts.append(CELL_SEPARATOR if is_next_cell(element, context) else " ")
             self._content(element, path, context)
             self._parts.append(" ")
-        else:
-            outer_path, outer_lines = self._block_path, self._lines
-            self._flush(f"{parent_path}/{step - 1}", context)
-            self._mark(element)
-            self._block_path, self._lines = path, []
-            self._start, self._unbroken = f"{path}/1", True
-            inner = context.inside(element, role, traits, self._book_language)
-            self._end_block(f"{path}/{self._content(element, path, inner)}", inner)
-            self._block_path, self._lines = outer_path, outer_lines
-            self._start, self._unbroken = f"{parent_path}/{step + 1}", False
+            return
+        outer_path, outer_lines = self._block_path, self._lines
+        self._flush(f"{parent_path}/{step - 1}", context)
+        self._mark(element)
+        self._block_path, self._lines = path, []
+        self._start, self._unbroken = f"{path}/1", True
+        inner = context.inside(element, role, traits, self._book_language)
+        self._end_block(f"{path}/{self._content(element, path, inner)}", inner)
+        self._block_path, self._lines = outer_path, outer_lines
+        self._start, self._unbroken = f"{parent_path}/{step + 1}", False
 
     def _break(self, parent_path: str, step: int, context: Context) -> None:
         if context.joined:

@@ -329,14 +329,14 @@ def test_a_changed_entry_never_crashes_the_parser(tmp_path: Path, name: str, edi
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(edits=EDITS)
 def test_long_fuzzing_of_the_container(tmp_path: Path, edits: Edits) -> None:
     check_changed_container(tmp_path, edits)
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(sorted(SMALL)), edits=EDITS)
 def test_long_fuzzing_of_the_entries(tmp_path: Path, name: str, edits: Edits) -> None:
     check_changed_entry(tmp_path, name, edits)
