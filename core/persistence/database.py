@@ -15,9 +15,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from core.errors import StorageError
 
 BUSY_TIMEOUT_S = 30.0
-"""How long a write waits for another process, and a thread for a connection."""
+"""How long a write waits for another process."""
 
-_READERS = 4
+_TURN_TIMEOUT_S = 120.0  # for the other threads of this process
+
+_READERS = 4  # connections kept open
+_MORE_READERS = 28  # opened at need, so that no reader waits for another
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -38,8 +41,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._readers = _engine(path, pool_size=_READERS, begin="BEGIN")
-        self._writer = _engine(path, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._readers = _engine(path, pool_size=_READERS, max_overflow=_MORE_READERS, begin="BEGIN")
+        self._writer = _engine(path, pool_size=1, max_overflow=0, begin="BEGIN IMMEDIATE")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -66,7 +69,7 @@ class Database:
             raise  # what it means is known only where the statement stands
         except exc.TimeoutError as error:
             raise StorageError(
-                f"The library {self.path} is busy: a change waited for {BUSY_TIMEOUT_S:.0f} s. "
+                f"The library {self.path} is busy: a request waited for {_TURN_TIMEOUT_S:.0f} s. "
                 "Try again."
             ) from error
         except exc.DBAPIError as error:
@@ -75,13 +78,13 @@ class Database:
             raise StorageError(_describe(error, self.path)) from error
 
 
-def _engine(path: Path, pool_size: int, begin: str) -> Engine:
+def _engine(path: Path, pool_size: int, max_overflow: int, begin: str) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=QueuePool,
         pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=BUSY_TIMEOUT_S,
+        max_overflow=max_overflow,
+        pool_timeout=_TURN_TIMEOUT_S,
         # isolation_level None: transactions begin where we say, not where the driver guesses.
         connect_args={
             "timeout": BUSY_TIMEOUT_S,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.books import BookId, BookStatus, ChunkId, IdRange
 from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError
 from core.persistence.book_rows import chunk_ids, get_row
+from core.persistence.bulk import insert_rows
 from core.persistence.database import Database
 from core.persistence.tables import books, chunks, embeddings, fingerprints
 from core.ports import StoredVectors
@@ -75,8 +76,7 @@ class SqlEmbeddingStore:
                 for index, chunk_id in enumerate(vectors.ids)
                 if chunk_id in present
             ]
-            if rows:
-                connection.execute(insert(embeddings).prefix_with("OR REPLACE"), rows)
+            insert_rows(connection, embeddings, rows, verb="INSERT OR REPLACE")
             for book_id in set(present.values()):
                 _count_embedded(connection, book_id, fingerprint_id)
             return _next_generation(connection, fingerprint_id)

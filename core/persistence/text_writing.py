@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -11,7 +10,6 @@ from sqlalchemy import (
     TextClause,
     delete,
     func,
-    insert,
     select,
     text,
     update,
@@ -21,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from core.books import Chunk, IdRange, ParentChunk
 from core.persistence import tables
 from core.persistence.book_rows import BookRow, chunk_ids, parent_ids
+from core.persistence.bulk import insert_rows
 from core.text import Chapter, PlacedBlock
 
 # The 'delete' command needs the words as they were indexed, and so comes before the rows go.
@@ -71,7 +70,7 @@ def insert_chapters(connection: Connection, book_id: int, chapters: Sequence[Cha
         }
         for chapter in chapters
     ]
-    _insert_all(connection, tables.chapters, rows)
+    insert_rows(connection, tables.chapters, rows)
 
 
 def insert_blocks(connection: Connection, book_id: int, blocks: Sequence[PlacedBlock]) -> None:
@@ -90,7 +89,7 @@ def insert_blocks(connection: Connection, book_id: int, blocks: Sequence[PlacedB
         }
         for placed in blocks
     ]
-    _insert_all(connection, tables.blocks, rows)
+    insert_rows(connection, tables.blocks, rows)
 
 
 def insert_parents(connection: Connection, book: BookRow, parents: Sequence[ParentChunk]) -> None:
@@ -106,7 +105,7 @@ def insert_parents(connection: Connection, book: BookRow, parents: Sequence[Pare
         }
         for parent in parents
     ]
-    _insert_all(connection, tables.parents, rows)
+    insert_rows(connection, tables.parents, rows)
     if rows:
         connection.execute(_INDEX_PARENTS, {"first": rows[0]["id"], "last": rows[-1]["id"]})
 
@@ -124,14 +123,9 @@ def insert_chunks(connection: Connection, book: BookRow, chunks: Sequence[Chunk]
         }
         for chunk in chunks
     ]
-    _insert_all(connection, tables.chunks, rows)
+    insert_rows(connection, tables.chunks, rows)
     if rows:
         connection.execute(_INDEX_CHUNKS, {"first": rows[0]["id"], "last": rows[-1]["id"]})
-
-
-def _insert_all(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
 
 
 def is_complete(connection: Connection, book: BookRow) -> bool:

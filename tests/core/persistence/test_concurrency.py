@@ -115,9 +115,12 @@ def test_threads_read_while_others_write(library: Library) -> None:
 
     with ThreadPoolExecutor(max_workers=9) as pool:
         readers = [pool.submit(read) for _ in range(6)]
-        writers = [pool.submit(store_book, library.books, TEXTS, f"Book {n}") for n in range(12)]
-        stored = [writer.result() for writer in writers]
-        stop.set()
+        try:
+            stored = list(
+                pool.map(lambda n: store_book(library.books, TEXTS, f"Book {n}"), range(12))
+            )
+        finally:
+            stop.set()
         assert all(reader.result() > 0 for reader in readers)
     assert len({book.id for book in stored}) == 12
     for book in stored:
