@@ -13,6 +13,9 @@ from rag.passages import Passage
 REACH_CHARACTERS = 300
 """How far an excerpt may reach beyond its passage to begin and end with a paragraph."""
 
+MAX_EXCERPT_CHARACTERS = 1600
+"""Excerpts that touch are joined up to this length: one that fits no prompt helps nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
@@ -43,25 +46,23 @@ def expand(passages: Sequence[Passage], shelf: Shelf) -> list[Excerpt]:
     )
     joined: list[tuple[BookId, Span, int]] = []
     for book_id, span, rank in reached:
-        if joined and joined[-1][0] == book_id and span.start <= joined[-1][1].end + 1:
-            _, before, best = joined[-1]
-            joined[-1] = (
-                book_id,
-                Span(before.start, max(before.end, span.end)),
-                min(best, rank),
-            )
-        else:
+        before = joined[-1] if joined and joined[-1][0] == book_id else None
+        if before is None or span.start > before[1].end + len(BLOCK_SEPARATOR):
             joined.append((book_id, span, rank))
-    return [
-        Excerpt(
-            book_id,
-            shelf.chapter_at(book_id, span.start),
-            span,
-            shelf.text(book_id, span.start, span.end)[1],
-            rank,
-        )
-        for book_id, span, rank in joined
-    ]
+        elif span.end - before[1].start <= MAX_EXCERPT_CHARACTERS or span.end <= before[1].end:
+            whole = Span(before[1].start, max(before[1].end, span.end))
+            joined[-1] = (book_id, whole, min(before[2], rank))
+        else:
+            joined.append((book_id, Span(max(span.start, before[1].end), span.end), rank))
+    return [_excerpt(book_id, span, rank, shelf) for book_id, span, rank in joined]
+
+
+def _excerpt(book_id: BookId, span: Span, rank: int, shelf: Shelf) -> Excerpt:
+    start, text = shelf.text(book_id, span.start, span.end)
+    start += len(text) - len(text.lstrip())
+    text = text.strip()
+    chapter = shelf.chapter_at(book_id, start)
+    return Excerpt(book_id, chapter, Span(start, start + len(text)), text, rank)
 
 
 def _reach(passage: Passage, shelf: Shelf) -> Span:
