@@ -14,6 +14,8 @@ _SHORT_PAGE = 5_000
 """A page with more characters than this is never taken for a title page by its name alone."""
 _LIST_LINE = 60
 """Mean characters of a line of contents or index at most; lively dialogue has more."""
+_MIN_LIST = 4
+"""Blocks of the shortest list that is told from text, its heading included."""
 
 _NAMES = re.compile(
     r"(?:[a-z]{0,2}\d*[-_. ]?)?"
@@ -59,7 +61,7 @@ def page_matter(name: str, drafts: Sequence[Draft], kinds: Sequence[str]) -> Mat
     """
     length = sum(len(draft.text) for draft in drafts)
     heading = next((draft.text for draft in drafts if draft.kind is BlockKind.HEADING), "")
-    by_heading = _HEADINGS.get(heading.casefold().strip(" .:"))
+    by_heading = _heading_matter(heading)
     if by_heading is not None and (length <= _SHORT_PAGE or _is_list(drafts)):
         return by_heading
     for kind in kinds:
@@ -75,6 +77,24 @@ def page_matter(name: str, drafts: Sequence[Draft], kinds: Sequence[str]) -> Mat
 def _is_list(drafts: Sequence[Draft]) -> bool:
     """Say whether a page is mostly short lines, as printed contents and indexes are."""
     return sum(len(draft.text) for draft in drafts) <= _LIST_LINE * len(drafts)
+
+
+def mark_lists(drafts: Sequence[Draft]) -> None:
+    """Mark contents and indexes that share a page with the text, up to the next heading."""
+    section: list[Draft] = []
+    for draft in [*drafts, None]:
+        if draft is None or draft.kind is BlockKind.HEADING:
+            matter = _heading_matter(section[0].text) if section else None
+            if matter is not None and len(section) >= _MIN_LIST and _is_list(section):
+                for entry in section:
+                    entry.matter = matter
+            section = []
+        if draft is not None and (section or draft.kind is BlockKind.HEADING):
+            section.append(draft)
+
+
+def _heading_matter(heading: str) -> Matter | None:
+    return _HEADINGS.get(heading.casefold().strip(" .:"))
 
 
 def mark_licences(drafts: Sequence[Draft]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.errors import DamagedBookError
@@ -31,6 +32,7 @@ PAGE_TYPES = frozenset(
     }
 )
 _PAGE_SUFFIXES = (".xhtml", ".html", ".htm", ".xht", ".svg")
+_NAMED_PAGES = 5
 _NCX_TYPE = "application/x-dtbncx+xml"
 
 
@@ -97,14 +99,7 @@ def read_package(archive: Archive) -> Package:
     Raises DamagedBookError where there is no page at all.
     """
     package = Package()
-    root = None
-    for name in _package_names(archive):
-        root = _read_xml(archive, name)
-        if root is not None and first_named(root, "manifest") is not None:
-            package.name = name
-            break
-    else:
-        root = None
+    root = _read_root(archive, package)
     if root is None:
         package.warnings.append(
             "The book's package file is missing or broken; its pages are in the order of their "
@@ -126,6 +121,16 @@ def read_package(archive: Archive) -> Package:
         )
     package.pages.sort(key=lambda page: not page.linear)
     return package
+
+
+def _read_root(archive: Archive, package: Package) -> Element | None:
+    """Return the root of the first package file with a manifest, and note its name."""
+    for name in _package_names(archive):
+        root = _read_xml(archive, name)
+        if root is not None and first_named(root, "manifest") is not None:
+            package.name = name
+            return root
+    return None
 
 
 def _package_names(archive: Archive) -> list[str]:
@@ -188,13 +193,17 @@ def _read_spine(root: Element, package: Package) -> None:
             linear = attribute(node, "linear").lower() != "no"
             package.pages.append(Page(index, item.name, linear))
     if missing:
-        listed = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        count = "A page" if len(missing) == 1 else f"{len(missing)} pages"
-        package.warnings.append(f"{count} of the book cannot be found in the file: {listed}")
+        package.warnings.append(f"{count_pages(missing)} cannot be found in the file.")
     ncx = package.items.get(attribute(spine, "toc"))
     if ncx is None or ncx.name is None or ncx.is_page:
         ncx = next((item for item in package.items.values() if item.media_type == _NCX_TYPE), None)
     package.ncx = ncx.name if ncx else None
+
+
+def count_pages(names: Sequence[str]) -> str:
+    """Return the subject of a warning about pages, the first of them named."""
+    listed = ", ".join(names[:_NAMED_PAGES]) + (" …" if len(names) > _NAMED_PAGES else "")
+    return f"A page ({listed})" if len(names) == 1 else f"{len(names)} pages ({listed})"
 
 
 def _readable(idref: str, package: Package) -> Item | str | None:

@@ -10,8 +10,8 @@ from core.text import Matter
 from rag.parsing.epub.archive import Archive, Target
 from rag.parsing.epub.chapters import Place
 from rag.parsing.epub.markup import parse_markup
-from rag.parsing.epub.matter import page_matter
-from rag.parsing.epub.package import Page
+from rag.parsing.epub.matter import mark_lists, page_matter
+from rag.parsing.epub.package import Page, count_pages
 from rag.parsing.epub.walker import Draft, Walker
 
 MAX_CHARACTERS = 60_000_000
@@ -27,14 +27,21 @@ class Reading:
         first: for each page read, the number of blocks before it.
         anchors: for each page read, the number of its own blocks before each of its ids.
         textless: the pages read that hold no text.
-        warnings: what was wrong and was survived.
+        unreadable: the pages that are damaged or no pages at all.
     """
 
     drafts: list[Draft] = field(default_factory=list)
     first: dict[str, int] = field(default_factory=dict)
     anchors: dict[str, dict[str, int]] = field(default_factory=dict)
     textless: set[str] = field(default_factory=set)
-    warnings: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong with the pages and was survived."""
+        if not self.unreadable:
+            return []
+        return [f"{count_pages(self.unreadable)} cannot be read and is missing from the text."]
 
     def find(self, name: str, fragment: str) -> Place | None:
         """Return where a page, or an id on it, stands; None where either is missing."""
@@ -69,6 +76,7 @@ def read_pages(
     characters = 0
     for page in pages:
         drafts = _read_page(archive, page, walker, reading)
+        mark_lists(drafts)
         matter = page_matter(page.name, drafts, kinds.get(page.name, []))
         for draft in drafts:
             draft.locator = f"{page.spine_index}:{draft.locator}"
@@ -88,11 +96,10 @@ def read_pages(
 def _read_page(archive: Archive, page: Page, walker: Walker, reading: Reading) -> list[Draft]:
     try:
         root = parse_markup(archive.read(page.name))
-    except DamagedBookError as error:
-        reading.warnings.append(str(error))
-        return []
+    except DamagedBookError:
+        root = None
     if root is None:
-        reading.warnings.append(f"The page “{page.name}” holds nothing that can be read.")
+        reading.unreadable.append(page.name)
         return []
     drafts, anchors = walker.walk(root)
     reading.first[page.name] = len(reading.drafts)

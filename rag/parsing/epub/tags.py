@@ -77,7 +77,7 @@ def tag_role(tag: str) -> TagRole:
 _NOTE_TYPES = frozenset({"footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"})
 _NOTE_CLASSES = frozenset({"footnote", "footnotes", "endnote", "endnotes"})
 _VERSE_TYPES = frozenset({"poem", "verse", "song", "hymn", "lyrics", "stanza"})
-_VERSE_CLASSES = frozenset({"poem", "poetry", "verse", "stanza", "linegroup"})
+_VERSE_CLASSES = frozenset({"poem", "poetry", "poetry-container", "verse", "stanza", "linegroup"})
 _NAVIGATION_TYPES = frozenset({"page-list", "pagelist", "landmarks"})
 _MARK_TYPES = frozenset({"noteref", "annoref", "referrer", "backlink"})
 _PAGE_NUMBER_CLASSES = frozenset({"pagenum", "pagenumber", "page-number", "pageno", "pagebreak"})

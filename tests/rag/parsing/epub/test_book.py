@@ -238,6 +238,15 @@ def test_pages_are_front_or_back_matter_by_name_heading_and_guide(tmp_path: Path
     }
 
 
+def test_contents_on_the_page_of_the_first_chapter_are_front_matter(tmp_path: Path) -> None:
+    lines = "".join(f"<p>{number}. A line of contents</p>" for number in range(5))
+    prose = "<p>It is prose, for its sentences are longer than the lines of a list ever are.</p>"
+    body = f"<h2>CONTENTS</h2>{lines}<h2>Chapter 1</h2><p>Text.</p><h2>Index</h2>{prose * 100}"
+    found = matters(read(tmp_path, EpubSource({"p.xhtml": body})))
+    assert found["CONTENTS"] == found["4. A line of contents"] == "front"
+    assert found["Chapter 1"] == found["Text."] == found["Index"] == "body"
+
+
 def test_a_long_page_is_not_front_matter_by_its_name(tmp_path: Path) -> None:
     pages = {"cover.xhtml": "<h1>Whole book</h1>" + "<p>A long paragraph of prose.</p>" * 300}
     assert set(matters(read(tmp_path, EpubSource(pages))).values()) == {"body"}
