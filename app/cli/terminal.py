@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from typing import Any
 
-import click
 import typer
 
 from core.errors import PostilError
@@ -19,24 +17,17 @@ log = logging.getLogger(__name__)
 
 
 def run_guarded(application: typer.Typer) -> int:
-    """Run a command line; every error becomes a sentence on standard error and an exit code."""
+    """Run a command line; an error of ours becomes a sentence on standard error and a code.
+
+    Typer itself ends the process after wrong usage (2) and where a command asks for a code.
+    """
     try:
-        code = application(standalone_mode=False)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return WRONG_USAGE
-    except click.exceptions.Abort:
-        say("Stopped.")
-        return 130
+        application()
     except PostilError as error:
         log.info("command failed: %r", error)
         say(str(error))
         return FAILED
-    except BrokenPipeError:
-        # The reader of our output went away (`postil text 1 | head`): no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    return code if isinstance(code, int) else DONE
+    return DONE
 
 
 def say(message: str) -> None:
