@@ -87,7 +87,8 @@ def mark_lists(drafts: Sequence[Draft]) -> None:
             matter = _heading_matter(section[0].text) if section else None
             if matter is not None and len(section) >= _MIN_LIST and _is_list(section):
                 for entry in section:
-                    entry.matter = matter
+                    if entry.matter is Matter.BODY:
+                        entry.matter = matter
             section = []
         if draft is not None and (section or draft.kind is BlockKind.HEADING):
             section.append(draft)
