@@ -135,9 +135,8 @@ class Reception:
             return None
         if self._was_brought_by(job, book):
             books.remove(book.id)
-            (self._home.books_dir / book.content_hash).unlink(missing_ok=True)
-            if book.cover_name is not None:
-                (self._home.covers_dir / book.cover_name).unlink(missing_ok=True)
+            for path in self._home.files_of(book):
+                path.unlink(missing_ok=True)
             return BookRemoved(book.id)
         if not book.status.has_text:
             books.set_status(book.id, BookStatus.CANCELLED)

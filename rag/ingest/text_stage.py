@@ -47,7 +47,7 @@ class TextStage:
             NotFoundError: the book was removed meanwhile.
             WorkerDiedError: the worker process ended.
         """
-        path = self._home.books_dir / book.content_hash
+        path = self._home.source_of(book)
         file_bytes = await self._database.run(_size_of_copy, path)
         character_count = 0
         async with aclosing(self._worker.read_book(path, book.source_name, file_bytes)) as replies:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,14 +139,12 @@ def _watching_worker() -> Iterator[WorkerUse]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.05):
+        while not over.wait(0.2):
             for child in psutil.Process().children():
-                try:
+                with suppress(psutil.NoSuchProcess):
                     use.peak_rss_bytes = max(use.peak_rss_bytes, child.memory_info().rss)
                     times = child.cpu_times()
-                except psutil.NoSuchProcess:
-                    continue
-                use.cpu_s = max(use.cpu_s, times.user + times.system)
+                    use.cpu_s = max(use.cpu_s, times.user + times.system)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
