@@ -113,6 +113,9 @@ class BookStore(Protocol):
     def text(self, book_id: BookId, span: Span | None = None) -> str:
         """Return the canonical text, or its slice; a span past the end is cut to it."""
 
+    def slices(self, places: Sequence[tuple[BookId, Span]]) -> list[str]:
+        """Return the slices of canonical texts at these places, in this order."""
+
     def blocks(self, book_id: BookId, span: Span | None = None) -> list[PlacedBlock]:
         """Return the blocks that overlap a span, or all."""
 

@@ -148,6 +148,13 @@ class SqlBookStore:
         with self._database.read() as connection:
             return read_text(connection, get_row(connection, book_id).id, span)
 
+    def slices(self, places: Sequence[tuple[BookId, Span]]) -> list[str]:
+        """Return the slices of canonical texts at these places, in this order."""
+        with self._database.read() as connection:
+            for book_id in {book_id for book_id, _ in places}:
+                get_row(connection, book_id)
+            return [read_text(connection, book_id, span) for book_id, span in places]
+
     def blocks(self, book_id: BookId, span: Span | None = None) -> list[PlacedBlock]:
         """Return the blocks that overlap a span, or all."""
         with self._database.read() as connection:

@@ -16,7 +16,7 @@ from rag.passages import Passage, SearchMode
 from rag.ports import Embedder, Float32Array, VectorStore
 from rag.retrieval.candidates import CHUNK_DEPTH, Candidates, gather
 from rag.retrieval.fusion import fuse
-from rag.retrieval.widening import Widener
+from rag.retrieval.widening import RankedChunk, Widener
 from rag.vectors import VectorIndex
 
 log = logging.getLogger(__name__)
@@ -109,22 +109,17 @@ class Retriever:
         used_meaning: bool,
     ) -> list[Passage]:
         scores = _scores(found, mode)
-        widener = Widener(self._library.books, scope)
-        passages: list[Passage] = []
-        for index in _best_first(scores):
-            if len(passages) == k:
-                break
-            if mode is SearchMode.WORDS and not found.holds_word[index]:
-                continue
-            passage = widener.passage(
+        ranked = [
+            RankedChunk(
                 found.chunks[index],
                 float(scores[index]),
                 float(found.cosines[index]) if used_meaning else None,
                 float(found.shares[index]) if mode is not SearchMode.MEANING else None,
             )
-            if passage is not None:
-                passages.append(passage)
-        return passages
+            for index in _best_first(scores)
+            if mode is not SearchMode.WORDS or found.holds_word[index]
+        ]
+        return Widener(self._library.books, scope).passages(ranked, k)
 
 
 def _scores(found: Candidates, mode: SearchMode) -> Float32Array:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.books import BookId, StoredChunk
+from core.books import Book, BookId, ChunkId, StoredChunk
 from core.ports import BookStore
 from core.scope import ResolvedScope
 from core.text import Chapter, Span, chapter_label
@@ -20,46 +21,68 @@ from rag.retrieval.candidates import in_scope
 MAX_PASSAGE_CHARACTERS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class RankedChunk:
+    """A chunk and its scores; see Passage."""
+
+    chunk: StoredChunk
+    score: float
+    cosine: float | None
+    word_score: float | None
+
+
 class Widener:
     """Turns ranked chunks into passages; lives for one search, so that it reads nothing twice."""
 
-    def __init__(self, books: BookStore, scope: ResolvedScope) -> None:
-        self._books = books
+    def __init__(self, store: BookStore, scope: ResolvedScope) -> None:
+        self._store = store
         self._scope = scope
-        self._taken: set[int] = set()
-        self._titles: dict[BookId, str] = {}
+        self._books: dict[BookId, Book] = {}
         self._chapters: dict[BookId, list[Chapter]] = {}
 
-    def passage(
-        self, chunk: StoredChunk, score: float, cosine: float | None, word_score: float | None
-    ) -> Passage | None:
-        """Return the passage around a chunk, None where an earlier one holds the chunk already."""
-        if chunk.id in self._taken:
-            return None
-        span = self._widened(chunk)
-        return Passage(
-            chunk.book_id,
-            self._title(chunk.book_id),
-            chapter_label(self._chapters_of(chunk.book_id), span.start),
-            span,
-            self._books.text(chunk.book_id, span),
-            score,
-            cosine,
-            word_score,
-        )
+    def passages(self, ranked: Sequence[RankedChunk], k: int) -> list[Passage]:
+        """Return the passages around the best chunks, at most `k`, best first.
 
-    def _widened(self, chunk: StoredChunk) -> Span:
-        self._taken.add(chunk.id)
-        span = chunk.span
-        neighbours = [
-            neighbour_id
-            for neighbour_id in (chunk.id - 1, chunk.id + 1)
-            if neighbour_id not in self._taken and in_scope(neighbour_id, self._scope)
+        A chunk that an earlier passage holds gives none of its own.
+        """
+        taken: set[ChunkId] = set()
+        chosen: list[tuple[RankedChunk, Span]] = []
+        for begin in range(0, len(ranked), k):
+            batch = ranked[begin : begin + k]
+            neighbours = self._neighbours(batch)
+            for item in batch:
+                if len(chosen) < k and item.chunk.id not in taken:
+                    chosen.append((item, self._widened(item.chunk, neighbours, taken)))
+            if len(chosen) == k:
+                break
+        texts = self._store.slices([(item.chunk.book_id, span) for item, span in chosen])
+        return [
+            self._passage(item, span, text)
+            for (item, span), text in zip(chosen, texts, strict=True)
         ]
-        for neighbour in self._books.chunks(neighbours):
+
+    def _neighbours(self, ranked: Sequence[RankedChunk]) -> dict[ChunkId, StoredChunk]:
+        ids = {
+            neighbour_id
+            for item in ranked
+            for neighbour_id in (item.chunk.id - 1, item.chunk.id + 1)
+            if in_scope(neighbour_id, self._scope)
+        }
+        return {chunk.id: chunk for chunk in self._store.chunks(sorted(ids))}
+
+    def _widened(
+        self, chunk: StoredChunk, neighbours: dict[ChunkId, StoredChunk], taken: set[ChunkId]
+    ) -> Span:
+        """Return the span of a chunk and its free neighbours, and take them all."""
+        taken.add(chunk.id)
+        span = chunk.span
+        for neighbour_id in (chunk.id - 1, chunk.id + 1):
+            neighbour = neighbours.get(neighbour_id)
+            if neighbour is None or neighbour_id in taken:
+                continue
             joined = Span(min(span.start, neighbour.span.start), max(span.end, neighbour.span.end))
             if len(joined) <= MAX_PASSAGE_CHARACTERS and self._same_chapter(chunk, neighbour):
-                self._taken.add(neighbour.id)
+                taken.add(neighbour_id)
                 span = joined
         return span
 
@@ -69,12 +92,22 @@ class Widener:
         starts = [chapter.start for chapter in self._chapters_of(chunk.book_id)]
         return bisect_right(starts, chunk.span.start) == bisect_right(starts, neighbour.span.start)
 
-    def _title(self, book_id: BookId) -> str:
-        if book_id not in self._titles:
-            self._titles[book_id] = self._books.get(book_id).title
-        return self._titles[book_id]
+    def _passage(self, item: RankedChunk, span: Span, text: str) -> Passage:
+        book_id = item.chunk.book_id
+        if book_id not in self._books:
+            self._books[book_id] = self._store.get(book_id)
+        return Passage(
+            book_id,
+            self._books[book_id].title,
+            chapter_label(self._chapters_of(book_id), span.start),
+            span,
+            text,
+            item.score,
+            item.cosine,
+            item.word_score,
+        )
 
     def _chapters_of(self, book_id: BookId) -> Sequence[Chapter]:
         if book_id not in self._chapters:
-            self._chapters[book_id] = self._books.chapters(book_id)
+            self._chapters[book_id] = self._store.chapters(book_id)
         return self._chapters[book_id]

@@ -11,7 +11,8 @@ import pytest
 from core.books import Book, StoredChunk
 from core.persistence.library import Library
 from core.scope import ResolvedScope, Scope
-from rag.retrieval.widening import MAX_PASSAGE_CHARACTERS, Widener
+from rag.passages import Passage
+from rag.retrieval.widening import MAX_PASSAGE_CHARACTERS, RankedChunk, Widener
 from support.shelf import open_shelf, parsed_book, shelve
 
 SENTENCE = "The lamp on the hill burned through the night and nobody came to put it out. "
@@ -38,10 +39,9 @@ def chunks_of(library: Library, book: Book) -> list[StoredChunk]:
     return library.books.chunks(range(ids.first, ids.last + 1))
 
 
-def passages(library: Library, book: Book, scope: ResolvedScope) -> list:
-    widener = Widener(library.books, scope)
-    made = [widener.passage(chunk, 1.0, None, None) for chunk in chunks_of(library, book)]
-    return [passage for passage in made if passage is not None]
+def passages(library: Library, book: Book, scope: ResolvedScope) -> list[Passage]:
+    ranked = [RankedChunk(chunk, 1.0, None, None) for chunk in chunks_of(library, book)]
+    return Widener(library.books, scope).passages(ranked, len(ranked))
 
 
 def everything(library: Library) -> ResolvedScope:
@@ -74,7 +74,15 @@ def test_widening_never_passes_the_boundary(library: Library, book: Book) -> Non
     for up_to in range(0, book.character_count, 97):
         scope = library.books.resolve(Scope.book(book.id, up_to))
         inside = [chunk for chunk in chunks_of(library, book) if chunk.span.end <= up_to]
-        widener = Widener(library.books, scope)
-        for chunk in reversed(inside):
-            passage = widener.passage(chunk, 1.0, None, None)
-            assert passage is None or passage.span.end <= up_to
+        ranked = [RankedChunk(chunk, 1.0, None, None) for chunk in reversed(inside)]
+        found = Widener(library.books, scope).passages(ranked, 100)
+        assert all(passage.span.end <= up_to for passage in found)
+        assert bool(found) == bool(inside)
+
+
+def test_no_more_than_asked_for_however_chunks_are_ranked(library: Library, book: Book) -> None:
+    ranked = [RankedChunk(chunk, 1.0, None, None) for chunk in chunks_of(library, book)]
+    for k in range(1, len(ranked)):
+        found = Widener(library.books, everything(library)).passages(ranked, k)
+        assert len(found) <= k
+        assert found[0].span.contains(ranked[0].chunk.span)
