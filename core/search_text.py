@@ -52,6 +52,9 @@ _STEMMERS = {
     "yi": "yiddish",
 }
 
+# Where an accent is foreign the stemmer does not know it: “Brontë” is stemmed as “Bronte”.
+_FOLDED_FIRST = {"en", "id"}
+
 # Articles and pronouns that lose their vowel before another: “l'homme” is found as “homme”.
 _ELIDED = {
     language: frozenset(words.split())
@@ -83,7 +86,7 @@ _find_runs = re.compile(f"([{_CJK}]+)|([^{_CJK}]+)").findall
 # Letters that other people type as one or two plain ones, though Unicode does not take them apart.
 _PLAIN_LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-    | {"ى": "ي", "ی": "ي", "ک": "ك", "'": None}
+    | {"ى": "ي", "ی": "ي", "ک": "ك"}
 )
 
 _QUOTED = re.compile(
@@ -173,7 +176,12 @@ def _normalise(word: str) -> str:
 
 
 def _word_form(plain: str, language: str) -> str:
-    return _fold(_stem(_without_elision(plain, language).replace("ё", "е"), language))
+    word = _without_elision(plain, language).replace("ё", "е")
+    if language in _FOLDED_FIRST:
+        form = _stem(_fold(word), language)
+    else:
+        form = _fold(_stem(word, language))
+    return form.replace("'", "")
 
 
 def _without_elision(plain: str, language: str) -> str:
@@ -182,9 +190,9 @@ def _without_elision(plain: str, language: str) -> str:
 
 
 def _fold(word: str) -> str:
-    """Return a word without diacritics and apostrophes."""
+    """Return a word without diacritics."""
     if word.isascii():
-        return word.replace("'", "")
+        return word
     folded = "".join(
         mark
         for letter in word
@@ -232,7 +240,7 @@ def _terms(word: str, language: str) -> Iterator[str]:
 
 def _content_terms(word: str, language: str) -> Iterator[str]:
     """Yield the terms of `word` that are neither stop words nor pairs across a function word."""
-    surface = _fold(_without_elision(_normalise(word), language))
+    surface = _fold(_without_elision(_normalise(word), language)).replace("'", "")
     if surface in STOP_WORDS.get(language, ()):
         return
     for term in _terms(word, language):

@@ -18,8 +18,9 @@ def insert_rows(
 ) -> None:
     """Insert rows that all have the same columns, of types that SQLite knows itself.
 
-    The driver gives up Python's global lock once for each statement and then queues for it again.
-    Beside a busy thread `executemany` pays that for every row: 5 ms where the row takes 5 µs.
+    The driver gives up Python's global lock for every step and then queues for it again, and
+    `executemany` takes a step for every row: beside a busy thread, 1,000 chunks and blocks took it
+    75 ms against 35.
 
     Args:
         connection: of a writing transaction.
