@@ -40,13 +40,11 @@ class Extract:
         sentences: the best first; empty where nothing supports an answer.
         coverage: the largest part of the question's words, by weight, that a passage has.
         cosine: the largest similarity of a passage to the question; None without meanings.
-        terms: the question's content words, in search form.
     """
 
     sentences: tuple[Located, ...]
     coverage: float
     cosine: float | None
-    terms: tuple[str, ...]
 
 
 def extract(
@@ -67,12 +65,11 @@ def extract(
     weights = _weights(question, evidence)
     coverage = max((_coverage(one, weights) for one in evidence), default=0.0)
     cosine = max((p.cosine for p in passages if p.cosine is not None), default=None)
-    terms = tuple(sorted({term for one in weights.values() for term in one}))
     if coverage < MIN_COVERAGE and (cosine is None or cosine < MIN_COSINE):
-        return Extract((), coverage, cosine, terms)
+        return Extract((), coverage, cosine)
     ranked = _ranked(question, passages, evidence, weights, embedder)
     best = [place for score, place in ranked if score >= MIN_RELATIVE_SCORE * ranked[0][0]]
-    return Extract(tuple(best[:MAX_SENTENCES]), coverage, cosine, terms)
+    return Extract(tuple(best[:MAX_SENTENCES]), coverage, cosine)
 
 
 _Weights = dict[str, dict[str, float]]  # by language, then by term

@@ -10,6 +10,7 @@ from rag.answers.prompt import LANGUAGES
 
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_SPACELESS = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN_LANGUAGES = tuple(language for language in LANGUAGES if language not in {"ja", "ru", "zh"})
@@ -35,6 +36,15 @@ def question_language(question: str, fallback: str) -> str:
     if most == 0 or primary in best:
         return fallback
     return best[0]
+
+
+def content_words(question: str, language: str) -> list[str]:
+    """Return a question's words without stop words, as written; none in scripts without spaces."""
+    stop_words = STOP_WORDS.get(language.partition("-")[0].lower(), frozenset())
+    words = dict.fromkeys(_WORD.findall(question))
+    return [
+        word for word in words if _folded(word) not in stop_words and not _SPACELESS.search(word)
+    ]
 
 
 def _folded(word: str) -> str:

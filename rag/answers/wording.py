@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from core.books import BookId
+from rag.answers.language import content_words
 from rag.answers.lexer import cleaned
 from rag.answers.prompt import NOT_FOUND_REPLY, PromptFile, fill
 from rag.answers.shelf import Shelf
@@ -25,11 +25,11 @@ def where(prompts: PromptFile, shelf: Shelf) -> str:
     return names
 
 
-def not_found(prompts: PromptFile, shelf: Shelf, terms: Sequence[str]) -> str:
+def not_found(prompts: PromptFile, shelf: Shelf, question: str, language: str) -> str:
     """Say that nothing was found, where, and what was searched for."""
     said = fill(prompts.not_found, where=where(prompts, shelf))
-    if terms:
-        said += " " + fill(prompts.searched, terms=", ".join(terms))
+    if words := content_words(question, language):
+        said += " " + fill(prompts.searched, terms=", ".join(words))
     return said
 
 
