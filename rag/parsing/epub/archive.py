@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from core.errors import DamagedBookError, OversizedBookError, UnknownFormatError
+from core.errors import (
+    DamagedBookError,
+    OversizedBookError,
+    ProtectedBookError,
+    UnknownFormatError,
+)
 from rag.parsing.epub.salvage import SalvagedEntry, inflate, salvage_entries
 
 MAX_ENTRIES = 50_000
@@ -102,8 +107,8 @@ class Archive:
     def read(self, name: str) -> bytes:
         """Return the bytes of the entry called `name`, a name that `find` returned.
 
-        Raises OversizedBookError for a zip bomb, DamagedBookError for an entry that cannot be
-        unpacked or is encrypted by the zip itself.
+        Raises OversizedBookError for a zip bomb, ProtectedBookError for an entry with a password,
+        DamagedBookError for one that cannot be unpacked.
         """
         entry = self._entries[name]
         self._refuse_bomb(name, entry, entry.size_bytes)
@@ -137,7 +142,7 @@ class Archive:
         if self._zip is None:
             raise ValueError("the archive is closed")
         if entry.source.flag_bits & _ENCRYPTED_FLAG:
-            raise NotImplementedError("zip encryption")
+            raise ProtectedBookError("The EPUB is locked with a password, so it cannot be read.")
         if entry.source.compress_type not in _METHODS:
             raise NotImplementedError("a method that EPUB does not allow")
         return self._zip.read(entry.source)

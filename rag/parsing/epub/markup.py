@@ -14,6 +14,9 @@ from core.errors import OversizedBookError
 Element = Any
 Parser = Any
 
+MAX_TAGS = 2_000_000
+"""Their tree takes some 300 MB; a chapter of verse has 5,000."""
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -41,10 +44,15 @@ def parse_markup(data: bytes) -> Element | None:
 
     Well-formed XML keeps its tree exactly. A broken page is recovered as XML, or read as HTML where
     that saves more of its text. No entity is ever fetched; entities that a page declares itself are
-    resolved, and the names of HTML always are. Raises OversizedBookError for an entity bomb.
+    resolved, and the names of HTML always are. Raises OversizedBookError for an entity bomb and for
+    more than `MAX_TAGS` tags.
     """
     from lxml import etree
 
+    if data.count(b"<") > MAX_TAGS:
+        raise OversizedBookError(
+            f"A page of the book holds more than {MAX_TAGS:,} tags; the book was not read."
+        )
     source = _resolve_named_entities(decode_markup(data)).encode("utf-8", "replace")
     parser = _xml_parser(recover=False)
     try:
@@ -66,12 +74,8 @@ def _recover(source: bytes) -> Element | None:
     _refuse_bomb(parser)
     if b"<!ENTITY" in source and xml_root is not None:
         return xml_root  # HTML would show the declarations
-    try:
-        html_root = etree.fromstring(
-            source, etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-        )
-    except etree.ParserError:
-        html_root = None
+    html_parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    html_root = etree.fromstring(source, html_parser)
     if html_root is None or _text_length(xml_root) >= _KEPT_SHARE * _text_length(html_root):
         return xml_root
     return html_root

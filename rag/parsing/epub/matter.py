@@ -18,7 +18,7 @@ _MIN_LIST = 4
 """Blocks of the shortest list that is told from text, its heading included."""
 
 _NAMES = re.compile(
-    r"(?:[a-z]{0,2}\d*[-_. ]?)?"
+    r"(?:[a-z]{0,2}\d+[-_. ]?|[a-z]{1,2}[-_. ])?"
     r"(?:(?P<front>cover(?:page)?|title-?_?page|half-?title(?:-?page)?|copyright(?:-?_?page)?"
     r"|imprint|toc|contents|table-?_?of-?_?contents|nav|loi|lot)"
     r"|(?P<back>colophon|uncopyright|also-?_?by|ads?|advert(?:isement)?s?))\d*"
@@ -60,14 +60,13 @@ def page_matter(name: str, drafts: Sequence[Draft], kinds: Sequence[str]) -> Mat
         kinds: its types in the guide or the landmarks.
     """
     length = sum(len(draft.text) for draft in drafts)
-    heading = next((draft.text for draft in drafts if draft.kind is BlockKind.HEADING), "")
-    by_heading = _heading_matter(heading)
-    if by_heading is not None and (length <= _SHORT_PAGE or _is_list(drafts)):
-        return by_heading
-    for kind in kinds:
-        matter = MATTER_OF_TYPE.get(kind)
-        if matter is not None and (length <= _SHORT_PAGE or _is_list(drafts)):
+    if length <= _SHORT_PAGE or _is_list(drafts):
+        headings = [draft.text for draft in drafts if draft.kind is BlockKind.HEADING]
+        if len(headings) == 1 and (matter := _heading_matter(headings[0])) is not None:
             return matter
+        for kind in kinds:
+            if kind in MATTER_OF_TYPE:
+                return MATTER_OF_TYPE[kind]
     stem = posixpath.splitext(posixpath.basename(name))[0].lower()
     if length <= _SHORT_PAGE and (match := _NAMES.fullmatch(stem)):
         return Matter.FRONT if match["front"] else Matter.BACK
@@ -80,7 +79,7 @@ def _is_list(drafts: Sequence[Draft]) -> bool:
 
 
 def mark_lists(drafts: Sequence[Draft]) -> None:
-    """Mark contents and indexes that share a page with the text, up to the next heading."""
+    """Mark contents and indexes, each from its heading to the next, wherever they stand."""
     section: list[Draft] = []
     for draft in [*drafts, None]:
         if draft is None or draft.kind is BlockKind.HEADING:

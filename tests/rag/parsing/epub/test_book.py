@@ -218,6 +218,7 @@ def test_pages_are_front_or_back_matter_by_name_heading_and_guide(tmp_path: Path
         "x.xhtml": "<h1>Table of Contents</h1><p>one</p>",
         "y.xhtml": "<p>by guide</p>",
         "one.xhtml": "<h1>Chapter</h1><p>body</p>",
+        "roads.xhtml": "<h1>Roads</h1>",
         "z.xhtml": "<h2>Index.</h2><p>Abel 3</p>",
         "colophon.xhtml": "<p>printed</p>",
     }
@@ -232,6 +233,7 @@ def test_pages_are_front_or_back_matter_by_name_heading_and_guide(tmp_path: Path
         "by guide": "front",
         "Chapter": "body",
         "body": "body",
+        "Roads": "body",
         "Index.": "back",
         "Abel 3": "back",
         "printed": "back",

@@ -18,7 +18,7 @@ from core.errors import (
     ProtectedBookError,
     UnknownFormatError,
 )
-from rag.parsing.epub import archive, parse_epub
+from rag.parsing.epub import archive, markup, pages, parse_epub
 from support.epubs import PIXEL, EpubSource, navigation, ncx, write_zip, xhtml
 
 BOOK = EpubSource({"one.xhtml": "<h1>One</h1><p>Text.</p>", "two.xhtml": "<p>More.</p>"})
@@ -233,6 +233,35 @@ def test_a_book_that_unpacks_to_too_much_is_refused(
     monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 1000)
     with pytest.raises(OversizedBookError):
         parse_epub(BOOK.write(tmp_path / "x.epub"))
+
+
+def test_a_page_of_too_many_tags_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markup, "MAX_TAGS", 100)
+    with pytest.raises(OversizedBookError, match="100 tags"):
+        parse_epub(EpubSource({"one.xhtml": "<b/>" * 100}).write(tmp_path / "x.epub"))
+
+
+def test_a_book_of_too_much_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MAX_CHARACTERS", 10)
+    with pytest.raises(OversizedBookError, match="10 characters"):
+        parse_epub(BOOK.write(tmp_path / "x.epub"))
+
+
+def test_a_zip_with_a_password_is_protected(tmp_path: Path) -> None:
+    path = BOOK.write(tmp_path / "x.epub")
+    data = bytearray(path.read_bytes())
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = 0
+        while (start := data.find(signature, start)) >= 0:
+            data[start + at] |= 1
+            start += 4
+    path.write_bytes(data)
+    with pytest.raises(ProtectedBookError, match="password"):
+        parse_epub(path)
 
 
 ENTITIES = "".join(f"<!ENTITY e{n} '{f'&e{n - 1};' * 10 if n else 'lol' * 10}'>" for n in range(10))
