@@ -86,8 +86,23 @@ class EmbeddingStage:
         """
         fingerprint = await self._database.run(self._register)
         plan = await self._database.run(self._plan, fingerprint, book_id)
-        if plan.batches:
-            await self._worker.load_model(fingerprint.model, model_cache_dir())
+        if plan.batches and not await self._worker.load_model(
+            fingerprint.model, model_cache_dir(), should_stop
+        ):
+            return False
+        if not await self._embed(fingerprint, plan, should_stop, on_progress):
+            return False
+        await self._database.run(self._library.embeddings.mark_embedded, fingerprint, book_id)
+        return True
+
+    async def _embed(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        plan: _Plan,
+        should_stop: Callable[[], bool],
+        on_progress: Callable[[int, int, int], Awaitable[None]],
+    ) -> bool:
+        """Embed and commit the batches of a plan; say whether all were."""
         done = plan.done_characters
         to_send = deque(plan.batches)
         under_way: deque[_Batch] = deque()
@@ -103,10 +118,7 @@ class EmbeddingStage:
             await self._database.run(self._store, fingerprint, StoredVectors(batch.ids, rows))
             done += batch.character_count
             await on_progress(batch.character_count, done, plan.total_characters)
-        if to_send:
-            return False
-        await self._database.run(self._library.embeddings.mark_embedded, fingerprint, book_id)
-        return True
+        return not to_send
 
     def missing(self) -> list[BookId]:
         """Return the books with stored text that lack embeddings, oldest first.

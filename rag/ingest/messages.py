@@ -2,9 +2,10 @@
 
 The parent asks for one thing at a time, but for passages, of which it may have several batches
 under way. Each request is answered in order: `ReadBook` by `BookParsed`, `TextBegan`, any number of
-`TextPart`s and `TextEnded`; `LoadModel` by `ModelLoaded`; `EmbedPassages` by `PassagesEmbedded`.
-Instead of any of these `Failed` may come, and ends the answer. `Logged` may come at any time. Parts
-are small, so that the parent never holds its interpreter for long over one.
+`TextPart`s and `TextEnded`; `LoadModel` by `ModelLoaded` or, for the time being, `ModelLoading`;
+`EmbedPassages` by `PassagesEmbedded`. Instead of any of these `Failed` may come, and ends the
+answer. `Logged` may come at any time. Parts are small, so that the parent never holds its
+interpreter for long over one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class ReadBook:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Load an embedding model of the catalogue, building it in the model cache where needed."""
+    """Load an embedding model of the catalogue, building it in the model cache where needed.
+
+    It loads beside other work. Ask again until it is there.
+    """
 
     name: str
     model_cache: Path
@@ -78,6 +82,11 @@ class ModelLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """The model is not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class PassagesEmbedded:
     """Unit vectors as half-precision little-endian rows, one for each passage, joined."""
 
@@ -107,5 +116,13 @@ class Logged:
 
 
 Reply = (
-    BookParsed | TextBegan | TextPart | TextEnded | ModelLoaded | PassagesEmbedded | Failed | Logged
+    BookParsed
+    | TextBegan
+    | TextPart
+    | TextEnded
+    | ModelLoaded
+    | ModelLoading
+    | PassagesEmbedded
+    | Failed
+    | Logged
 )

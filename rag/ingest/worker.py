@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +30,7 @@ from rag.ingest.messages import (
     LoadModel,
     Logged,
     ModelLoaded,
+    ModelLoading,
     PassagesEmbedded,
     ReadBook,
     Reply,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from rag.embedding import EmbeddingEngine
 
 _NICENESS = 10
+_LOADING_LOOK_S = 0.2
 _Item = TypeVar("_Item")
 
 log = logging.getLogger(__name__)
@@ -107,6 +110,7 @@ class _Worker:
     def __init__(self, channel: _Channel) -> None:
         self._channel = channel
         self._engine: EmbeddingEngine | None = None
+        self._loading: Future[EmbeddingEngine] | None = None
 
     def answer(self, request: Request) -> None:
         """Send all replies to a request; an error becomes the last of them."""
@@ -128,11 +132,14 @@ class _Worker:
             self._channel.send(reply)
 
     def _load_model(self, request: LoadModel) -> None:
-        from rag.embedding import open_embedder
-
-        engine = open_embedder(request.name, request.model_cache)
-        engine.warm_up()
-        self._engine = engine
+        """Load on a thread: a book that is dropped meanwhile is read first."""
+        if self._loading is None:
+            self._loading = ThreadPoolExecutor(1, "model").submit(_open_engine, request)
+        if not wait([self._loading], timeout=_LOADING_LOOK_S).done:
+            self._channel.send(ModelLoading())
+            return
+        loading, self._loading = self._loading, None
+        self._engine = loading.result()
         self._channel.send(ModelLoaded())
 
     def _embed(self, request: EmbedPassages) -> None:
@@ -140,6 +147,14 @@ class _Worker:
             raise EmbeddingError("No embedding model is loaded.")
         vectors = self._engine.embed_passages(request.texts)
         self._channel.send(PassagesEmbedded(vectors.astype("<f2").tobytes()))
+
+
+def _open_engine(request: LoadModel) -> EmbeddingEngine:
+    from rag.embedding import open_embedder
+
+    engine = open_embedder(request.name, request.model_cache)
+    engine.warm_up()
+    return engine
 
 
 def _text_replies(parsed: ParsedBook, chunked: ChunkedBook) -> Iterator[Reply]:

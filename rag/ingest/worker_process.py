@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import pickle
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 import core.errors
-from core.errors import OversizedBookError, PostilError
+from core.errors import EmbeddingError, OversizedBookError, PostilError
 from rag.ingest.limits import IngestLimits
 from rag.ingest.messages import (
     EmbedPassages,
@@ -23,6 +23,7 @@ from rag.ingest.messages import (
     LoadModel,
     Logged,
     ModelLoaded,
+    ModelLoading,
     PassagesEmbedded,
     ReadBook,
     Reply,
@@ -33,6 +34,7 @@ from rag.ingest.serial_thread import SerialThread
 from rag.ingest.worker import run_worker
 
 _POLL_S = 0.2
+_LAST_REPLIES = (Failed, TextEnded, ModelLoaded, ModelLoading, PassagesEmbedded)
 
 log = logging.getLogger(__name__)
 
@@ -75,19 +77,35 @@ class WorkerProcess:
             if isinstance(reply, TextEnded):
                 return
 
-    async def load_model(self, name: str, model_cache: Path) -> None:
+    async def load_model(
+        self, name: str, model_cache: Path, should_stop: Callable[[], bool]
+    ) -> bool:
         """Load an embedding model, unless this process has one.
 
+        Args:
+            name: of the catalogue.
+            model_cache: where it is, or is built.
+            should_stop: asked now and then; the model goes on loading, and the process is free.
+
+        Returns:
+            Whether the model is there.
+
         Raises:
-            EmbeddingError: it is missing or does not load.
+            EmbeddingError: it is missing or does not load, or not in time.
             WorkerDiedError: the process ended.
         """
         await self._thread.run(self._begin)
-        if self._has_model:
-            return
-        await self._thread.run(self._send, LoadModel(name, model_cache))
-        reply, _ = await self._thread.run(self._receive, self._limits.model_s)
-        self._has_model = isinstance(reply, ModelLoaded)
+        deadline = time.monotonic() + self._limits.model_s
+        while not self._has_model:
+            if should_stop():
+                return False
+            if time.monotonic() > deadline:
+                self.kill()
+                raise EmbeddingError("The embedding model took too long to load.")
+            await self._thread.run(self._send, LoadModel(name, model_cache))
+            reply, _ = await self._thread.run(self._receive, self._limits.model_s)
+            self._has_model = isinstance(reply, ModelLoaded)
+        return True
 
     async def send_passages(self, texts: list[str]) -> None:
         """Ask for the vectors of some passages; more may be asked for before they are received.
@@ -178,7 +196,7 @@ class WorkerProcess:
             if isinstance(reply, Logged):
                 logging.getLogger(reply.logger).log(reply.level, "%s", reply.message)
                 continue
-            if isinstance(reply, Failed | TextEnded | ModelLoaded | PassagesEmbedded):
+            if isinstance(reply, _LAST_REPLIES):
                 self._answers_owed -= 1
             if isinstance(reply, Failed):
                 raise _error(reply)

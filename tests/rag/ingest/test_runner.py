@@ -293,3 +293,35 @@ async def test_every_way_to_the_end_gives_the_same_library(
         assert contents(broken.library, broken.embedder) == contents(site.library, site.embedder)
     finally:
         broken.close()
+
+
+async def test_a_full_disk_fails_the_job_in_words(site: Site, tmp_path: Path) -> None:
+    """SQLite is told that its file may not grow: it then says what it says of a full disk."""
+    path = write_novel(tmp_path / "a.txt", seed=1, paragraphs=300)
+    with site.library._database.write() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+    async with site.running() as runner:
+        (failed,) = await runner.wait(await runner.add([path]))
+        assert failed.error_kind == "StorageError"
+        assert "full" in (failed.error or "")
+        with site.library._database.write() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        (job,) = await runner.wait([await runner.retry(failed.id)])
+    assert job.state is JobState.DONE
+
+
+@pytest.mark.slow
+async def test_a_book_dropped_while_the_model_is_built_is_read_first(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTIL_MODEL_CACHE", str(tmp_path / "models"))
+    first, second = (write_novel(tmp_path / f"{seed}.txt", seed=seed) for seed in range(2))
+    async with site.running() as runner:
+        await runner.add([first])
+        await until(lambda: bool(site.of_kind(BookTextStored)))
+        await asyncio.sleep(0.5)
+        await runner.add([second])
+        await until(lambda: len(site.of_kind(BookTextStored)) == 2)
+        assert not site.of_kind(JobProgressed)
+        jobs = await runner.wait([job.id for job in site.library.jobs.all()])
+    assert {job.state for job in jobs} == {JobState.DONE}
