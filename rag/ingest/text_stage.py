@@ -17,7 +17,13 @@ from rag.ingest.messages import BookParsed, TextBegan, TextEnded, TextPart
 from rag.ingest.serial_thread import SerialThread
 from rag.ingest.worker_process import WorkerProcess
 
-_COVER_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif"}
+_COVER_SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/svg+xml": ".svg",
+}
 
 
 class TextStage:
@@ -71,7 +77,7 @@ class TextStage:
         self._books.begin_text(book.id, summary)
 
     def _keep_cover(self, book: Book, cover: Cover) -> str | None:
-        """Save the cover, and return its name; a kind of picture that is not shown is left out."""
+        """Save the cover, and return its name; a kind of picture that nothing shows is left out."""
         suffix = _COVER_SUFFIXES.get(cover.media_type)
         if suffix is None:
             return None

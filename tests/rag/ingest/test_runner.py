@@ -23,7 +23,7 @@ from core.events import (
 from core.jobs import JobState
 from core.text import Span
 from rag.ingest.limits import IngestLimits
-from support.epubs import EpubSource
+from support.epubs import PIXEL, EpubSource, xhtml
 from support.ingest import QUICK, Site, contents, open_site, until, write_novel
 
 pytestmark = pytest.mark.model
@@ -325,3 +325,17 @@ async def test_a_book_dropped_while_the_model_is_built_is_read_first(
         assert not site.of_kind(JobProgressed)
         jobs = await runner.wait([job.id for job in site.library.jobs.all()])
     assert {job.state for job in jobs} == {JobState.DONE}
+
+
+async def test_the_cover_is_kept_beside_the_book(site: Site, tmp_path: Path) -> None:
+    source = EpubSource(
+        {"a.xhtml": xhtml("<p>It rained all day.</p>")},
+        manifest='<item id="c" href="c.gif" media-type="image/gif" properties="cover-image"/>',
+        files={"EPUB/c.gif": PIXEL},
+    )
+    async with site.running() as runner:
+        await runner.wait(await runner.add([source.write(tmp_path / "a.epub")]))
+    book = site.library.books.get(1)
+    assert book.cover_name is not None
+    assert (site.home.covers_dir / book.cover_name).read_bytes() == PIXEL
+    assert all(path.exists() for path in site.home.files_of(book))
