@@ -36,13 +36,14 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MISDECODED_SHARE = 0.005
 """Up to this share of bytes that are not UTF-8, a page is UTF-8 with damage, not another code."""
 _KEPT_SHARE = 0.98
-"""A recovered XML tree with this share of the words of the HTML tree is the better of the two."""
+"""Read as HTML, `<br>` and `<meta>` do not swallow what follows, as in recovered XML; so HTML is
+better unless it keeps less than this share of the text."""
 
 
 def parse_markup(data: bytes) -> Element | None:
     """Return the root element of a page, or None where there is no mark-up in `data`.
 
-    Well-formed XML keeps its tree exactly. A broken page is recovered as XML, or read as HTML where
+    Well-formed XML keeps its tree exactly. A broken page is read as HTML, or recovered as XML where
     that saves more of its text. No entity is ever fetched; entities that a page declares itself are
     resolved, and the names of HTML always are. Raises OversizedBookError for an entity bomb and for
     more than `MAX_TAGS` tags.
@@ -72,11 +73,11 @@ def _recover(source: bytes) -> Element | None:
     except etree.XMLSyntaxError:
         xml_root = None
     _refuse_bomb(parser)
-    if b"<!ENTITY" in source and xml_root is not None:
-        return xml_root  # HTML would show the declarations
+    if xml_root is not None and (local_name(xml_root) != "html" or b"<!ENTITY" in source):
+        return xml_root  # what is no page is no HTML, which would also show the declarations
     html_parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     html_root = etree.fromstring(source, html_parser)
-    if html_root is None or _text_length(xml_root) >= _KEPT_SHARE * _text_length(html_root):
+    if html_root is None or _text_length(html_root) < _KEPT_SHARE * _text_length(xml_root):
         return xml_root
     return html_root
 

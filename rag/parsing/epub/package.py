@@ -184,7 +184,8 @@ def _read_spine(root: Element, package: Package) -> None:
         return
     seen: set[str] = set()
     missing: list[str] = []
-    for index, node in enumerate(children_named(spine, "itemref")):
+    references = [node for node in spine.iter() if local_name(node) == "itemref"]
+    for index, node in enumerate(references):
         item = _readable(attribute(node, "idref"), package)
         if isinstance(item, str):
             missing.append(item)

@@ -251,6 +251,21 @@ def test_broken_pages_keep_their_text(read: Read, page: str, text: str) -> None:
     assert "|".join(texts(read(page))) == text
 
 
+def test_tags_that_html_leaves_open_swallow_nothing(tmp_path: Path) -> None:
+    page = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><head><meta charset="utf-8"><title/></head>'
+        '<body><h1>One<a id="x"/></h1><p>a<br>b<img src="x.png">c</p><hr><p class="verse">d'
+        '<a epub:type="noteref" href="#n">1</a></p></body></html>'
+    )
+    blocks = parse_epub(EpubSource({"p.xhtml": page}).write(tmp_path / "b.epub")).blocks
+    assert kinds(blocks) == [
+        ("heading", "One"),
+        ("paragraph", "a"),
+        ("paragraph", "bc"),
+        ("verse", "d"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("encoding", "declared"),
     [
