@@ -95,7 +95,7 @@ class Postil:
         """From a question to an answer."""
         from rag.answers.answerer import Answerer
 
-        return Answerer(self.library, self.retriever)
+        return Answerer(self.library, self.retriever, self.embedder)
 
     @cached_property
     def ingest(self) -> AsyncIngestRunner:
