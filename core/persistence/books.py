@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
@@ -60,7 +61,9 @@ class SqlBookStore:
             row = _row_by_hash(connection, content_hash)
             if row is not None:
                 return book_from_row(row), False
-            values = new_book_values(content_hash, source_name, title, format_)
+            values = new_book_values(
+                content_hash, _readable(source_name), _readable(title), format_
+            )
             made = connection.execute(insert(_books).values(values).returning(_books)).one()
             return book_from_row(made), True
 
@@ -228,6 +231,11 @@ class SqlBookStore:
                 chunk_ranges += _within(connection, tables.chunks, chunk_ids(row), book)
                 parent_ranges += _within(connection, tables.parents, parent_ids(row), book)
         return ResolvedScope(_merge(chunk_ranges), _merge(parent_ranges))
+
+
+def _readable(name: str) -> str:
+    """Return a file's name with a replacement character for each byte that is no Unicode."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _row_by_hash(connection: Connection, content_hash: str) -> BookRow | None:

@@ -32,6 +32,10 @@ _PRAGMAS = (
 )
 
 
+class ConstraintError(StorageError):
+    """A change went against a key or a reference; the store that made it says what that means."""
+
+
 class Database:
     """One SQLite file in WAL mode, usable from any thread.
 
@@ -65,8 +69,8 @@ class Database:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except exc.IntegrityError:
-            raise  # what it means is known only where the statement stands
+        except exc.IntegrityError as error:
+            raise ConstraintError(_describe(error.orig, self.path)) from error
         except exc.TimeoutError as error:
             raise StorageError(
                 f"The library {self.path} is busy: a request waited for {_TURN_TIMEOUT_S:.0f} s. "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import delete, exc, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from core.endpoints import Endpoint
 from core.errors import ConflictError, NotFoundError
-from core.persistence.database import Database
+from core.persistence.database import ConstraintError, Database
 from core.persistence.tables import endpoints
 
 
@@ -23,7 +23,7 @@ class SqlEndpointStore:
         try:
             with self._database.write() as connection:
                 connection.execute(insert(endpoints).values(asdict(endpoint)))
-        except exc.IntegrityError as error:
+        except ConstraintError as error:
             raise _taken(endpoint.name) from error
 
     def replace(self, name: str, endpoint: Endpoint) -> None:
@@ -33,7 +33,7 @@ class SqlEndpointStore:
             with self._database.write() as connection:
                 if connection.execute(statement).rowcount == 0:
                     raise _unknown(name)
-        except exc.IntegrityError as error:
+        except ConstraintError as error:
             raise _taken(endpoint.name) from error
 
     def get(self, name: str) -> Endpoint:

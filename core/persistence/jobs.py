@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from core.books import BookId
 from core.errors import NotFoundError
 from core.jobs import IngestJob, JobId, JobState
-from core.persistence.database import Database
+from core.persistence.database import ConstraintError, Database
 from core.persistence.owners import is_dead
 from core.persistence.tables import jobs
 
@@ -39,8 +39,11 @@ class SqlJobStore:
             "heartbeat_at": now if owner else None,
             "created_at": now,
         }
-        with self._database.write() as connection:
-            return _job(connection.execute(insert(jobs).values(values).returning(jobs)).one())
+        try:
+            with self._database.write() as connection:
+                return _job(connection.execute(insert(jobs).values(values).returning(jobs)).one())
+        except ConstraintError as error:
+            raise _no_book(book_id) from error
 
     def get(self, job_id: JobId) -> IngestJob:
         """Return one job."""
@@ -104,7 +107,10 @@ class SqlJobStore:
 
     def set_book(self, job_id: JobId, book_id: BookId) -> None:
         """Tie a job to its book."""
-        self._update(job_id, book_id=book_id)
+        try:
+            self._update(job_id, book_id=book_id)
+        except ConstraintError as error:
+            raise _no_book(book_id) from error
 
     def set_progress(self, job_id: JobId, done_characters: int, total_characters: int) -> None:
         """Record progress."""
@@ -146,6 +152,10 @@ def _change(connection: Connection, job_id: JobId, **values: object) -> IngestJo
     if row is None:
         raise NotFoundError(f"There is no job {job_id}.")
     return _job(row)
+
+
+def _no_book(book_id: BookId | None) -> NotFoundError:
+    return NotFoundError(f"There is no book {book_id} in the library.")
 
 
 def _job(row: Row[Any]) -> IngestJob:

@@ -5,6 +5,7 @@ A change here needs a migration in `migrations/versions`; a test compares the tw
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -46,6 +47,38 @@ class UtcDateTime(TypeDecorator[datetime]):
     ) -> datetime | None:
         """Put the zone back."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class FilePath(TypeDecorator[str]):
+    """A path as the system gave it; bytes that are no Unicode come back as they were.
+
+    Python holds such bytes as lone surrogates, which SQLite's text cannot: they are kept as a blob.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> str | None:
+        """Return text where it can be text, else bytes."""
+        if value is None or value.isascii():
+            return value
+        raw = os.fsencode(value)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw  # type: ignore[return-value]
+
+    def process_result_value(
+        self,
+        value: str | bytes | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> str | None:
+        """Return the path as it was."""
+        return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
 metadata = MetaData()
@@ -166,7 +199,7 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("source_path", String, nullable=False),
+    Column("source_path", FilePath, nullable=False),
     Column("book_id", ForeignKey("books.id"), index=True),
     Column("state", String, nullable=False),
     Column("paused", Boolean, nullable=False),

@@ -94,6 +94,7 @@ def insert_blocks(connection: Connection, book_id: int, blocks: Sequence[PlacedB
 
 def insert_parents(connection: Connection, book: BookRow, parents: Sequence[ParentChunk]) -> None:
     """Store parent chunks under the ids reserved for them, and index their words."""
+    _check_announced(book.parent_count, [parent.ordinal for parent in parents])
     rows = [
         {
             "id": book.first_parent_id + parent.ordinal,
@@ -112,6 +113,7 @@ def insert_parents(connection: Connection, book: BookRow, parents: Sequence[Pare
 
 def insert_chunks(connection: Connection, book: BookRow, chunks: Sequence[Chunk]) -> None:
     """Store chunks under the ids reserved for them, and index their words."""
+    _check_announced(book.chunk_count, [chunk.ordinal for chunk in chunks])
     rows = [
         {
             "id": book.first_chunk_id + chunk.ordinal,
@@ -126,6 +128,11 @@ def insert_chunks(connection: Connection, book: BookRow, chunks: Sequence[Chunk]
     insert_rows(connection, tables.chunks, rows)
     if rows:
         connection.execute(_INDEX_CHUNKS, {"first": rows[0]["id"], "last": rows[-1]["id"]})
+
+
+def _check_announced(count: int, ordinals: Sequence[int]) -> None:
+    if ordinals and not 0 <= min(ordinals) <= max(ordinals) < count:
+        raise ValueError(f"{max(ordinals) + 1} were stored where {count} were announced")
 
 
 def is_complete(connection: Connection, book: BookRow) -> bool:

@@ -19,7 +19,7 @@ from support.stored_books import (
     summary,
 )
 
-TEXTS = ["Call me Ishmael.", "Some years ago", "鲸鱼 🐳 é", "x", "having little or no money"]
+TEXTS = ["Call me Ishmael.", "Some years", "鲸鱼 🐳 é", "x", "no money"]
 TEXT = "\n".join(TEXTS)
 
 
@@ -89,6 +89,35 @@ class BookStoreContract:
             span = Span(*sorted(random.choices(range(len(TEXT) + 3), k=2)))
             overlapping = [block for block in placed if block.span.overlaps(span)]
             assert books.blocks(book.id, span) == overlapping, span
+
+    def test_slices_come_in_the_order_asked_for(self, books: BookStore) -> None:
+        first, second = store_book(books, TEXTS, "1"), store_book(books, ["other"], "2")
+        places = [(second.id, Span(1, 9)), (first.id, Span(5, 20)), (second.id, Span(0, 0))]
+        assert books.slices(places) == ["ther", TEXT[5:20], ""]
+        with pytest.raises(NotFoundError):
+            books.slices([(99, Span(0, 1))])
+
+    def test_more_than_was_announced_is_refused(self, books: BookStore) -> None:
+        placed = paragraphs(TEXTS)
+        book, _ = books.add("hash", "a.txt", "A", "txt")
+        books.begin_text(book.id, summary(placed[:3]))
+        books.append_parents(book.id, parent_chunks(placed[:3], "A"))
+        with pytest.raises(ValueError, match="3 were announced"):
+            books.append_chunks(book.id, chunk_each(placed))
+        with pytest.raises(ValueError, match="1 were announced"):
+            books.append_parents(book.id, parent_chunks(placed, "A"))
+
+    def test_the_same_batch_twice_is_refused(self, books: BookStore) -> None:
+        placed = paragraphs(TEXTS)
+        book, _ = books.add("hash", "a.txt", "A", "txt")
+        books.begin_text(book.id, summary(placed))
+        books.append_blocks(book.id, placed)
+        with pytest.raises(StorageError):
+            books.append_blocks(book.id, placed)
+
+    def test_a_name_that_is_no_unicode_is_made_readable(self, books: BookStore) -> None:
+        book, _ = books.add("hash", "caf\udce9.txt", "caf\udce9", "txt")
+        assert (book.source_name, book.title) == ("caf\ufffd.txt", "caf\ufffd")
 
     def test_chapters_come_back(self, books: BookStore) -> None:
         book, _ = books.add("hash", "a.txt", "A", "txt")

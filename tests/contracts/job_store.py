@@ -102,6 +102,17 @@ class JobStoreContract:
             100,
         )
 
+    def test_a_job_of_no_book_is_refused(self, jobs: JobStore) -> None:
+        job = jobs.create("a", None)
+        with pytest.raises(NotFoundError, match="no book 7"):
+            jobs.create("a", 7)
+        with pytest.raises(NotFoundError, match="no book 7"):
+            jobs.set_book(job.id, 7)
+
+    @pytest.mark.parametrize("path", ["/b/caf\udce9.txt", "/b/鲸\udcff 🐳", "/b/é.txt", ""])
+    def test_any_path_comes_back(self, jobs: JobStore, path: str) -> None:
+        assert jobs.get(jobs.create(path, None).id).source_path == path
+
     def test_active_jobs_are_those_not_final(self, jobs: JobStore) -> None:
         done, running = jobs.create("a", None), jobs.create("b", None)
         jobs.set_state(done.id, JobState.CANCELLED)

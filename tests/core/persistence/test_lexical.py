@@ -81,7 +81,7 @@ TERMS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(chunks=TEXTS, parents=st.lists(st.tuples(WORDS, WORDS), min_size=1), terms=TERMS)
 def test_scores_are_bm25(
     chunks: list[str], parents: list[tuple[str, str]], terms: list[str]
