@@ -23,10 +23,10 @@ _RULE = re.compile(r"-{20,}")
 _HEADER_LINES = 60
 _COLOPHON_LINES = 400
 
-_OUTSIDE = re.compile(r"※［＃(?P<note>(?:「[^」]*」|[^］「])*)］")
+_OUTSIDE = re.compile(r"※［＃(?P<note>(?:「[^」]{0,80}」|[^］「]){0,120})］")
 _UNICODE = re.compile(r"U\+(?P<code>[0-9A-Fa-f]{4,6})")
 _JIS = re.compile(r"(?<!\d)(?P<plane>[12])-(?P<row>\d{1,2})-(?P<cell>\d{1,2})(?!\d)")
-_ANNOTATION = re.compile(r"［＃(?:「[^」]*」|[^］「])*］")
+_ANNOTATION = re.compile(r"［＃(?:「[^」]{0,200}」|[^］「]){0,200}］")
 _RUBY = re.compile(r"《[^《》\n]{1,60}》")
 _RUBY_START = re.compile(r"｜(?=[^｜《》\n]{1,60}《)")
 _GETA = "〓"  # what Japanese printers set where a character is missing

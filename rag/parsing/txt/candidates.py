@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from rag.parsing.txt.contents import title_key
-from rag.parsing.txt.labels import Label, Rank, read_label, read_number
+from rag.parsing.txt.labels import Label, Rank, read_label, read_number, undecorated
 from rag.parsing.txt.layout import Layout, Setting, runs
 from rag.parsing.txt.source import Line
 
@@ -20,7 +20,6 @@ _FEWEST_BYTES_BETWEEN = 250  # between the numbers of a sequence: less is a list
 _LARGEST_GAP = 5  # numbers that a sequence may lack in one place
 _CONTENTS_CLUSTER = 4
 _RULES = ("---", "===", "***", "~~~", "———")
-_RULE_MARKS = "-=*~— "
 _FEWEST_FRAMED = 3
 
 
@@ -55,11 +54,7 @@ def _framed_titles(lines: Sequence[Line], first: int, end: int) -> dict[int, Hea
     found: dict[int, Heading] = {}
     for index in range(first, end):
         text = lines[index].text
-        if (
-            text[-3:] in _RULES
-            and text[:3] in _RULES
-            and (title := text.strip(_RULE_MARKS).strip())
-        ):
+        if text[-3:] in _RULES and text[:3] in _RULES and (title := undecorated(text)) != text:
             label = read_label(title) or Label(Rank.CHAPTER, "", None, title)
             found[index] = Heading(index, index, label)
     return found if len(found) >= _FEWEST_FRAMED else {}
@@ -72,7 +67,7 @@ def _read_heading(
     alone = layout.setting is not Setting.BLANK
     if line.width > (_WIDEST_LINE_HEADING if alone else layout.wrap + 20):
         return None
-    if label := read_label(line.text):
+    if label := read_label(undecorated(line.text)):
         if alone or (not label.title and stop - index > 2):
             return Heading(index, index, label)
         return Heading(index, stop - 1, label) if stop - index <= _LONGEST_HEADING else None
@@ -92,6 +87,7 @@ def drop_contents(
     Returns the rest, and the line ranges of the clusters: tables of contents without a heading.
     """
     keys = [title_key(lines[candidate.first].text) for candidate in candidates]
+    last_places = {key: place for place, key in enumerate(keys)}
     kept: list[Heading] = []
     clusters: list[tuple[int, int]] = []
     index = 0
@@ -104,9 +100,8 @@ def drop_contents(
         ):
             seen.add(keys[stop])
             stop += 1
-        again = set(keys[stop:])
         repeated = sum(
-            key in again and (c.label.rank is not Rank.NUMBER or c.label.title != "")
+            last_places[key] >= stop and (c.label.rank is not Rank.NUMBER or c.label.title != "")
             for key, c in zip(keys[index:stop], candidates[index:stop], strict=True)
         )
         if stop - index >= _CONTENTS_CLUSTER and repeated >= (stop - index) / 2:

@@ -20,6 +20,7 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 _PAGE = re.compile(r"[\s.·…]+(?:\d{1,4}|[ivxlc]+)$")
 _LONGEST_RUN = 4  # lines of prose that end a table of contents without more ado
 _WIDEST_ENTRY = 160
+_LONGEST_KEY = 200  # characters
 _TRIED_ENTRIES = 8
 _SENTENCE_ENDS = (".", "!", "?", "”", '"', "。", "！", "？", "…", "」")
 
@@ -35,7 +36,7 @@ class Contents:
 
 def title_key(text: str) -> str:
     """Return `text` as titles are compared: letters and digits only, without a page number."""
-    return _NOT_WORDS.sub("", _PAGE.sub("", text.casefold()))
+    return _NOT_WORDS.sub("", _PAGE.sub("", text[:_LONGEST_KEY].casefold()))
 
 
 def find_contents(lines: Sequence[Line], first: int, end: int) -> Contents | None:

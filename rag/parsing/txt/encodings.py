@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import BadBookError, DamagedBookError
@@ -27,7 +28,8 @@ _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
 _NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 _HEAD_BYTES = 4096
 _SAMPLE_BYTES = 8192
-_NOT_ASCII_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
+_MARGIN_BYTES = 256  # of ASCII before the first other byte of a line
+_LINE_END = re.compile(rb"[\r\n]+")
 _UTF8_SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
@@ -130,17 +132,12 @@ def _refuse_binary(data: bytes) -> None:
 
 
 def _is_utf8(data: bytes) -> bool:
-    if _decodes(data, "utf-8"):
-        return True
-    good = sum(len(found) for found in _UTF8_SEQUENCE.findall(data))
-    return len(_NOT_ASCII.findall(data)) - good <= good * _MAX_BAD_SHARE
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
     try:
-        data.decode(encoding)
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return False
+        sample = _sample(data)
+        good = sum(len(found) for found in _UTF8_SEQUENCE.findall(sample))
+        return len(_NOT_ASCII.findall(sample)) - good <= good * _MAX_BAD_SHARE
     return True
 
 
@@ -157,14 +154,20 @@ def _likeliest(data: bytes) -> str:
 
 
 def _sample(data: bytes) -> bytes:
-    """Return lines that are not ASCII, whole, from the beginning and from the middle of `data`."""
-    parts: list[bytes] = []
-    for place in (0, len(data) // 2):
-        size = 0
-        for found in _NOT_ASCII_LINE.finditer(data, place):
-            line = found[0][:_SAMPLE_BYTES]
-            parts.append(line)
-            size += len(line)
-            if size >= _SAMPLE_BYTES // 2:
-                break
-    return b"\n".join(parts)
+    """Return lines that are not ASCII, from the beginning and from the middle of `data`."""
+    middle = _LINE_END.search(data, len(data) // 2)
+    places = (0, middle.end()) if middle else (0,)
+    return b"\n".join(part for place in places for part in _sample_lines(data, place))
+
+
+def _sample_lines(data: bytes, position: int) -> Iterator[bytes]:
+    """Yield lines that are not ASCII, the long ones cut, from the line start at `position` on."""
+    size = 0
+    while size < _SAMPLE_BYTES // 2 and (found := _NOT_ASCII.search(data, position)):
+        begin = max(position, found.start() - _MARGIN_BYTES)
+        begin = max(begin, 1 + max(data.rfind(mark, begin, found.start()) for mark in b"\r\n"))
+        line_end = _LINE_END.search(data, found.start())
+        position = line_end.end() if line_end else len(data)
+        line = data[begin : min(position, begin + _SAMPLE_BYTES // 2)]
+        size += len(line)
+        yield line

@@ -78,6 +78,8 @@ _IDEOGRAPHIC = re.compile(
     r"第\s*(?P<number>[〇零○一二三四五六七八九十百千两兩廿卅\d]{1,7})\s*"
     r"(?P<word>[回章节節卷集部篇折幕話话编編])(?:[\s　:：.、]+|(?=[^的了是在]))?(?P<rest>.*)"
 )
+_PREFIX = re.compile(r"《[^》]{0,20}》[\s　]*(?:目录|正文)?[\s　]+")
+_DECORATION = "-=*~_—＝＊ "
 _SCROLL = re.compile(
     r"(?P<word>卷)\s*之?(?P<number>[〇零一二三四五六七八九十百千两\d]{1,6})"
     r"(?:[\s　:：.、]+(?P<rest>.*))?$"
@@ -92,7 +94,7 @@ _NUMBERED = re.compile(
 )
 # What may follow “first part” in a heading: a title, or whose part it is.
 _GENITIVE = re.compile(r"[.:—–-]|[^\W\d_a-zа-яà-ÿ]|(?:of|de|del|der|des|du|di|della|do|da)\s")
-_MORE_NUMBERS = re.compile(r"(?:[IVXLC]+[.,\s–-]*)+")
+_MORE_NUMBERS = re.compile(r"[IVXLC.,\s–-]+")
 _TITLE_MARK = re.compile(r"\s*(?:[.:：;,—–\-]+|\s)\s*")
 _END_MARKS = '.!?…"”»。！？」'
 _LONGEST_TITLE = 300
@@ -112,6 +114,15 @@ def read_label(text: str) -> Label | None:
     if not (text[0].isupper() or text[0].isdecimal()):
         return None
     return _labelled(text) or _ordinal_first(text)
+
+
+def undecorated(text: str) -> str:
+    """Return a heading without what is drawn around it and repeated before it.
+
+    “* PART ONE *” gives “PART ONE”, and 《西游记》目录 第一回 gives 第一回.
+    """
+    bare = _PREFIX.sub("", text.strip(_DECORATION))
+    return bare or text
 
 
 def read_number(text: str) -> Label | None:

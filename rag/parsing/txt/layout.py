@@ -19,6 +19,8 @@ _TERMINAL = tuple("。！？…”」』．.!?\"'：:）)—")
 _OPENING_MARKS = "\"'“‘«»(—-–"
 _RULE = re.compile(r"(?:[-=_*~+#·.•—―─━＊※☆★]\s*){3,}")
 _WRAP_QUANTILE = 0.98  # of the lines' extents: a few may stick out
+_UNEVEN = 4  # cells by which one paragraph may be wrapped narrower than another
+_VERSE_SHARE = 0.65  # of the wrapping width: a run of shorter lines is verse
 _SHORT_SHARE = 0.6  # of the wrapping width: a shorter line ends its paragraph
 _NARROWEST_WRAP = 50  # of alphabetic text: where all lines are shorter, none was wrapped
 # A line longer than this was not wrapped for a screen or a printer.
@@ -36,10 +38,17 @@ class Setting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The setting of a file, decided once for all of it; `wrap` is its line width in cells."""
+    """The setting of a file, decided once for all of it.
+
+    Attributes:
+        setting: where a paragraph ends.
+        wrap: the width that lines are wrapped at, in cells.
+        ragged: whether most lines end before it, as in a book of verse.
+    """
 
     setting: Setting
     wrap: int
+    ragged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def choose_layout(lines: Sequence[Line]) -> Layout:
         return Layout(Setting.BLANK, wrap)
     full = sum(not fits(a, b, wrap) and not a.text.endswith(_TERMINAL) for a, b in pairs)
     if full < 0.25 * len(pairs):  # lines break where they will: verse, or short paragraphs
-        return Layout(Setting.LINE if ideographic else Setting.BLANK, wrap)
+        return Layout(Setting.LINE if ideographic else Setting.BLANK, wrap, ragged=True)
     if len(pairs) < 0.93 * len(extents):
         return Layout(Setting.BLANK, wrap)
     indented = sum(b.indent > a.indent for a, b in pairs)
@@ -92,7 +101,7 @@ def cut_paragraphs(lines: Sequence[Line], first: int, end: int, layout: Layout) 
                 yield Piece(BlockKind.PARAGRAPH, index, index)
     elif layout.setting is Setting.BLANK:
         for start, stop in runs(lines, first, end):
-            yield from _cut_run(lines, start, stop, layout.wrap)
+            yield from _cut_run(lines, start, stop, layout)
     else:
         yield from _cut_dense(lines, first, end, layout)
 
@@ -110,8 +119,8 @@ def runs(lines: Sequence[Line], first: int, end: int) -> Iterator[tuple[int, int
         yield start, end
 
 
-def _cut_run(lines: Sequence[Line], start: int, stop: int, wrap: int) -> Iterator[Piece]:
-    if is_verse(lines[start:stop], wrap):
+def _cut_run(lines: Sequence[Line], start: int, stop: int, layout: Layout) -> Iterator[Piece]:
+    if _is_verse(lines[start:stop], layout):
         for index in range(start, stop):
             yield Piece(BlockKind.VERSE, index, index)
         return
@@ -123,13 +132,20 @@ def _cut_run(lines: Sequence[Line], start: int, stop: int, wrap: int) -> Iterato
     yield Piece(BlockKind.PARAGRAPH, begin, stop - 1)
 
 
-def is_verse(run: Sequence[Line], wrap: int) -> bool:
+def _is_verse(run: Sequence[Line], layout: Layout) -> bool:
     """Say whether the line breaks of a run are its own and not the wrapping's."""
-    if len(run) < 2 or _meant_breaks(run, wrap) < 0.6:
+    if len(run) < 2:
         return False
-    capitals = sum(line.text.lstrip(_OPENING_MARKS)[:1].isupper() for line in run)
     own_wrap = max(line.extent for line in run)
-    return capitals >= 0.6 * len(run) or _meant_breaks(run, own_wrap) >= 0.5
+    if own_wrap < _VERSE_SHARE * layout.wrap:
+        return True
+    capitals = sum(line.text.lstrip(_OPENING_MARKS)[:1].isupper() for line in run) / len(run)
+    meant = _meant_breaks(run, layout.wrap - _UNEVEN)
+    if layout.ragged:
+        return meant >= 0.25 or (capitals == 1 and len(run) <= 3)
+    if meant < 0.6:
+        return False
+    return capitals >= 0.6 or _meant_breaks(run, own_wrap - _UNEVEN) >= 0.5
 
 
 def _meant_breaks(run: Sequence[Line], wrap: int) -> float:

@@ -13,6 +13,7 @@ _LONGEST_RUN = 3  # lines
 _LONGEST_NOTICE = 12
 _WIDEST = 72  # cells
 _WIDEST_SENTENCE = 45
+_MOST_WORDS = 2  # before a full stop that does not end a sentence: “Faust. Zweiter Teil.”
 _WIDEST_TITLE = 60
 _ADDRESS = re.compile(r"https?[:：]|www\.|[a-z]\.(?:com|net|org)\b", re.IGNORECASE)
 _ADVERTISEMENT = re.compile(r"下载|下載|电子书|電子書|整理|声明|版权|更新|copyright", re.IGNORECASE)
@@ -105,9 +106,11 @@ def _is_title_page(run: Sequence[Line]) -> bool:
         return False
     if len(run) > 1 and run[0].width > _WIDEST_SENTENCE and run[0].text[-1].islower():
         return False  # a wrapped sentence
-    if last.text.endswith(".") and last.width > _WIDEST_SENTENCE and not last.text.isupper():
-        return False
-    return not run[0].text.endswith(_PAUSES) and not run[0].text.startswith(_NOT_OPENERS)
+    words = last.text.count(" ") + 1
+    if last.text.endswith(".") and words > _MOST_WORDS and not last.text.isupper():
+        return False  # a sentence, such as an epigraph's
+    pauses = run[0].text.endswith(_PAUSES) and not run[0].text.isupper()
+    return not pauses and not run[0].text.startswith(_NOT_OPENERS)
 
 
 def identify(lines: Sequence[Line], first: int, end: int, name: str) -> tuple[str, tuple[str, ...]]:

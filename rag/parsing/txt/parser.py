@@ -24,6 +24,7 @@ from rag.parsing.txt.encodings import Decoding, find_decoding
 from rag.parsing.txt.frame import Frame
 from rag.parsing.txt.gutenberg import find_frame
 from rag.parsing.txt.headings import Outline, find_outline
+from rag.parsing.txt.labels import undecorated
 from rag.parsing.txt.layout import Layout, Piece, Setting, choose_layout, cut_paragraphs
 from rag.parsing.txt.opening import identify, opening_end
 from rag.parsing.txt.source import Line, join_lines, read_lines
@@ -115,9 +116,9 @@ def _around(lines: Sequence[Line], first: int, end: int, matter: Matter) -> Iter
 
 def _with_front(pieces: Iterable[Piece], body: int, outline: Outline) -> Iterator[Piece]:
     """Mark the title page and printed tables of contents as front matter."""
+    listed = {index for first, end in outline.contents for index in range(first, end)}
     for piece in pieces:
-        listed = any(first <= piece.first < end for first, end in outline.contents)
-        if piece.matter is Matter.BODY and (listed or piece.first < body):
+        if piece.matter is Matter.BODY and (piece.first in listed or piece.first < body):
             piece = replace(piece, kind=BlockKind.PARAGRAPH, level=0, matter=Matter.FRONT)
         yield piece
 
@@ -125,7 +126,7 @@ def _with_front(pieces: Iterable[Piece], body: int, outline: Outline) -> Iterato
 def _chapters(blocks: Sequence[Block]) -> tuple[Chapter, ...]:
     headings = [p for p in place_blocks(blocks) if p.block.kind is BlockKind.HEADING]
     return tuple(
-        Chapter(ordinal, placed.block.text, placed.block.level, placed.start)
+        Chapter(ordinal, undecorated(placed.block.text), placed.block.level, placed.start)
         for ordinal, placed in enumerate(headings)
     )
 

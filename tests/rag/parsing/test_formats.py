@@ -17,6 +17,7 @@ from core.errors import (
     UnknownFormatError,
 )
 from rag.parsing.formats import SUPPORTED_SUFFIXES, find_books, parse_book
+from support.epubs import write_with_ebooklib
 
 
 def _zip(**entries: str) -> bytes:
@@ -36,6 +37,14 @@ def _parse(folder: Path, data: bytes, name: str) -> str:
 def test_text_is_read_whatever_its_name(tmp_path: Path) -> None:
     for name in ("book.txt", "book", "README.md", "книга.TXT"):
         assert _parse(tmp_path, b"Ein kurzer Text.", name) == "Ein kurzer Text."
+
+
+@pytest.mark.parametrize("name", ["book.epub", "book", "book.txt"])
+def test_an_epub_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
+    path = write_with_ebooklib(tmp_path / "0f3a", [("One", "<p>A first chapter.</p>")])
+    book = parse_book(path, name=name)
+    assert book.format == "epub"
+    assert "A first chapter." in book.text
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,7 @@ Language: English
 
 
 
-Produced by Ilana M. (Kingsley) Newby
-and Greg Newby
+Produced by Ilana M. (Kingsley) Newby and Greg Newby
 
 
 

@@ -32,7 +32,7 @@ RUSSIAN = "Все смешалось в доме Облонских, и жена
 
 def _chapters(book: ParsedBook) -> list[tuple[int, str]]:
     for chapter in book.chapters:
-        assert book.text[chapter.start :].startswith(chapter.title)
+        assert chapter.title in book.text[chapter.start :].partition("\n")[0]
     return [(chapter.level, chapter.title) for chapter in book.chapters]
 
 
@@ -250,7 +250,12 @@ def test_chinese_chapters_in_running_lines() -> None:
 
 def test_chinese_titles_between_rules() -> None:
     text = "\n".join(f"------第{n}节 润泽东方------\n{CHINESE}" for n in "一二三四")
-    assert len(parse_text(text).chapters) == 4
+    assert _chapters(parse_text(text)) == [(1, f"第{n}节 润泽东方") for n in "一二三四"]
+
+
+def test_ornaments_are_not_in_the_title() -> None:
+    book = _book("* PART ONE *", "CHAPTER I", "* PART TWO *", "CHAPTER I")
+    assert _chapters(book)[0] == (1, "PART ONE")
 
 
 def test_russian_parts_and_chapters() -> None:
