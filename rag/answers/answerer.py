@@ -55,5 +55,7 @@ class Answerer:
                     yield event
             return
         name = None if model is None else model.name
-        for event in await asyncio.to_thread(answer_by_passages, request, self._embedder, name):
+        for event in await asyncio.to_thread(
+            answer_by_passages, request, self._retriever, self._embedder, name
+        ):
             yield event

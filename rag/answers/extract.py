@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,31 +19,10 @@ MAX_SENTENCES = 3
 PASSAGES_READ = 8
 MIN_RELATIVE_SCORE = 0.6
 """A sentence is quoted beside the best one where it has at least this part of its score."""
-MIN_SENTENCE_CHARACTERS = 12
-"""Less is an exclamation or a heading."""
+MIN_CONTENT_WORDS = 2
+"""A sentence with fewer words that say something is an exclamation or a heading."""
 MEANING_WEIGHT = 1.0
 PASSAGE_WEIGHT = 0.5
-
-MIN_COVERAGE = 0.5
-"""Without a model, the books are said to answer where one passage has this part of the question's
-words, each weighted by how rare it is among the passages found,"""
-MIN_COSINE = 0.45
-"""or comes this close to the question in meaning (all-MiniLM-L6-v2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """Sentences that answer, as far as sentences can.
-
-    Attributes:
-        sentences: the best first; empty where nothing supports an answer.
-        coverage: the largest part of the question's words, by weight, that a passage has.
-        cosine: the largest similarity of a passage to the question; None without meanings.
-    """
-
-    sentences: tuple[Located, ...]
-    coverage: float
-    cosine: float | None
 
 
 def extract(
@@ -52,24 +30,21 @@ def extract(
     passages: Sequence[Passage],
     sources: Sequence[Source],
     embedder: Embedder | None,
-) -> Extract:
-    """Choose the sentences to quote.
+) -> list[Located]:
+    """Return the sentences to quote, the best first.
 
     Args:
         question: what was asked.
-        passages: what retrieval found, the best first.
+        passages: what retrieval found, the best first; at least one.
         sources: the same passages, taken apart.
         embedder: compares sentences with the question in meaning; None goes without.
     """
     evidence = [Evidence(source, number) for number, source in enumerate(sources[:PASSAGES_READ])]
-    weights = _weights(question, evidence)
-    coverage = max((_coverage(one, weights) for one in evidence), default=0.0)
-    cosine = max((p.cosine for p in passages if p.cosine is not None), default=None)
-    if coverage < MIN_COVERAGE and (cosine is None or cosine < MIN_COSINE):
-        return Extract((), coverage, cosine)
-    ranked = _ranked(question, passages, evidence, weights, embedder)
+    ranked = _ranked(question, passages, evidence, _weights(question, evidence), embedder)
+    if not ranked:
+        return [evidence[0].located(None)]  # a list, a table: no sentences to choose from
     best = [place for score, place in ranked if score >= MIN_RELATIVE_SCORE * ranked[0][0]]
-    return Extract(tuple(best[:MAX_SENTENCES]), coverage, cosine)
+    return best[:MAX_SENTENCES]
 
 
 _Weights = dict[str, dict[str, float]]  # by language, then by term
@@ -93,11 +68,6 @@ def _share(terms: frozenset[str], weights: dict[str, float]) -> float:
     return sum(weights[term] for term in terms & weights.keys()) / total if total else 0.0
 
 
-def _coverage(one: Evidence, weights: _Weights) -> float:
-    terms = content_terms(one.source.row.text, one.source.language)
-    return _share(terms, weights[one.source.language])
-
-
 def _ranked(
     question: str,
     passages: Sequence[Passage],
@@ -111,7 +81,7 @@ def _ranked(
     for one in evidence:
         prior = passages[one.number].score / top if top > 0 else 0.0
         for span, terms in one.sentences:
-            if len(span) >= MIN_SENTENCE_CHARACTERS:
+            if len(terms) >= MIN_CONTENT_WORDS:
                 places.append(one.located(span))
                 scores.append(_share(terms, weights[one.source.language]) + PASSAGE_WEIGHT * prior)
     similarity = _similarities(question, [place.text for place in places], embedder)

@@ -4,7 +4,8 @@ A model only gets passages from before the boundary, but it may know the book by
 that holds a name which the book mentions only after the boundary is withheld. That is what can be
 told by code: an event told in words that the reader has met already passes. A name is a word that
 the unread part writes with a capital in the middle of a sentence and never without; in Japanese, a
-run of katakana. In scripts that have neither (Chinese, Arabic, Hebrew) names cannot be told.
+run of katakana. German writes every noun like a name, so there a noun that only the unread part
+uses counts too. In scripts without capitals (Chinese, Arabic, Hebrew) names cannot be told.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def spoiler_check(shelf: Shelf, question: str) -> Callable[[str], bool] | None:
         read = shelf.text(book_id, 0, shelf.end(book_id))[1]
         known = f"{read} {question} {shelf.title(book_id)} {shelf.books[book_id].author}"
         names |= names_only_in(shelf.text_beyond(book_id), known)
-    return lambda sentence: not names.isdisjoint(_words(sentence))
+    return lambda sentence: not names.isdisjoint(_names(sentence))
 
 
 def names_only_in(unread: str, known: str) -> set[str]:
@@ -41,6 +42,12 @@ def names_only_in(unread: str, known: str) -> set[str]:
     lower = {word for word in re.findall(r"[^\W\d_]{2,}", unread) if word[0].islower()}
     names = {word.casefold() for word in capitalised} - {word.casefold() for word in lower}
     return (names | set(_KATAKANA.findall(unread))) - _words(known)
+
+
+def _names(sentence: str) -> set[str]:
+    """Return what could be a name in a sentence: its capitalised words and runs of katakana."""
+    capitalised = (word for word in re.findall(r"[^\W\d_]+", sentence) if word[0].isupper())
+    return _words(" ".join(capitalised)) | set(_KATAKANA.findall(sentence))
 
 
 def _words(text: str) -> set[str]:

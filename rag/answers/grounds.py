@@ -1,0 +1,100 @@
+"""Whether the books in scope have anything to say to a question, where no model reads them.
+
+Two things tell. The best passage's score, which sums closeness in meaning and the share of the
+question's words (rag.retrieval.fusion); and names: a question about somebody whom the books in
+scope never mention is not answered by them, unless a passage fits it so well that the name is
+rather misspelt.
+
+Measured on FairytaleQA with the default embedding model, each question put to its own book (450,
+and 44 rewritten in other words), to another of the fifteen books (450), and questions on modern
+facts from XQuAD (300) put to a book: `tests/benchmarks/answers.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.search_text import search_text
+from rag.answers.ports import PassageSearch
+from rag.answers.shelf import Shelf
+from rag.passages import Passage, SearchMode
+
+MIN_SCORE = 0.5
+"""Best score of a search by words and meaning below which nothing supports an answer."""
+SURE_SCORE = 0.9
+"""From here on, an unknown name does not count."""
+MIN_WORD_SCORE = 0.4
+"""Likewise for a search by words alone, on the scale of `Passage.word_score`."""
+SURE_WORD_SCORE = 0.8
+
+_WORD = re.compile(r"[^\W\d_]+")
+_MIN_NAME_LETTERS = 3
+_MOST_CAPITALISED = 0.6
+"""A question with more of its words capitalised is written like a title; no name stands out."""
+_NOUNS_CAPITALISED = ("de", "lb")
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What speaks for and against an answer.
+
+    Attributes:
+        enough: whether to answer.
+        score: the best passage's score (of words alone where meaning was not searched).
+        by_meaning: whether meaning was searched.
+        unknown_names: names in the question that the books in scope never mention.
+    """
+
+    enough: bool
+    score: float
+    by_meaning: bool
+    unknown_names: tuple[str, ...]
+
+
+def grounds_to_answer(
+    question: str,
+    language: str,
+    passages: Sequence[Passage],
+    shelf: Shelf,
+    retriever: PassageSearch,
+) -> Grounds:
+    """Weigh whether passages can answer a question. May block."""
+    by_meaning = any(passage.cosine is not None for passage in passages)
+    if by_meaning:
+        score = max(passage.score for passage in passages)
+        least, sure = MIN_SCORE, SURE_SCORE
+    else:
+        score = max((passage.word_score or 0.0 for passage in passages), default=0.0)
+        least, sure = MIN_WORD_SCORE, SURE_WORD_SCORE
+    if not least <= score < sure:
+        return Grounds(score >= sure, score, by_meaning, ())
+    unknown = tuple(
+        name for name in names_in(question, language) if not _is_known(name, shelf, retriever)
+    )
+    return Grounds(not unknown, score, by_meaning, unknown)
+
+
+def names_in(question: str, language: str) -> list[str]:
+    """Return a question's names: words with a capital, but for the first one.
+
+    None in languages that write every noun so, nor where most words have one.
+    """
+    words = _WORD.findall(question)
+    capitalised = [word for word in words if word[0].isupper()]
+    if language.partition("-")[0].lower() in _NOUNS_CAPITALISED or len(
+        capitalised
+    ) > _MOST_CAPITALISED * len(words):
+        return []
+    names = dict.fromkeys(word for word in words[1:] if word[0].isupper())
+    return [name for name in names if len(name) >= _MIN_NAME_LETTERS]
+
+
+def _is_known(name: str, shelf: Shelf, retriever: PassageSearch) -> bool:
+    for book in shelf.books.values():
+        language = book.metadata.language
+        labels = search_text(f"{book.title} {book.author}", language).split()
+        if search_text(name, language) in labels:
+            return True
+    return bool(retriever.search(name, shelf.scope, k=1, mode=SearchMode.WORDS))
