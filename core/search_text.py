@@ -13,6 +13,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import Stemmer
 
@@ -74,7 +75,7 @@ _MARKS = "".join(
 )
 _find_words = re.compile(rf"[\w{_APOSTROPHES}{_IGNORED}{_MARKS}]+").findall
 _drop_ignored = re.compile(f"[{_IGNORED}]").sub
-_to_apostrophe = str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
+_unify_apostrophes = re.compile(f"[{_APOSTROPHES[1:]}]").sub
 
 _CJK = (
     "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3100-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -142,7 +143,7 @@ class _Forms(dict[str, str]):
     def __missing__(self, word: str) -> str:
         plain = _normalise(word)
         if _has_cjk(plain):  # a whole clause, not worth keeping
-            return " ".join(_cjk_words(plain, self._language))
+            return " ".join(filter(None, _cjk_words(plain, self._language)))
         form = _word_form(plain, self._language)
         if len(self) >= _MAX_CACHED_WORDS:
             self.clear()
@@ -172,7 +173,7 @@ def _stem(word: str, language: str) -> str:
 
 def _normalise(word: str) -> str:
     plain = _drop_ignored("", unicodedata.normalize("NFKC", word)).casefold()
-    return plain.translate(_to_apostrophe).strip("'")
+    return _unify_apostrophes("'", plain).strip("'")
 
 
 def _word_form(plain: str, language: str) -> str:
@@ -213,17 +214,19 @@ def _is_diacritic(character: str) -> bool:
     return combining == 1 or 10 <= combining <= 35 or combining >= 200
 
 
-def _cjk_words(plain: str, language: str) -> Iterator[str]:
+def _cjk_words(plain: str, language: str) -> list[str]:
+    words: list[str] = []
     for run, other in _find_runs(plain):
         if run:
-            yield from _pairs(run)
-            yield run[-1]
+            words += _pairs(run)
+            words.append(run[-1])
         else:
-            yield _word_form(other.strip("'"), language)
+            words.append(_word_form(other.strip("'"), language))
+    return words
 
 
-def _pairs(run: str) -> Iterator[str]:
-    return map(str.__add__, run, run[1:])
+def _pairs(run: str) -> list[str]:
+    return [first + second for first, second in pairwise(run)]
 
 
 def _terms(word: str, language: str) -> Iterator[str]:

@@ -37,7 +37,10 @@ _KEY_FILE = "file.key"
 
 
 class SecretStore(Protocol):
-    """Keys by name. Thread-safe. All methods raise SecretError where the place refuses."""
+    """Keys by name. Thread-safe. All methods raise SecretError where the place refuses.
+
+    A call may last until the reader has unlocked the keyring: not for the window's own thread.
+    """
 
     @property
     def place(self) -> str:

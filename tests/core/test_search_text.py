@@ -124,17 +124,19 @@ def test_an_empty_quotation_is_no_phrase() -> None:
     assert query_terms('"" whale "…"', "en") == ["whale"]
 
 
-@given(text=st.text(max_size=200), language=st.sampled_from(LANGUAGES))
+TEXTS = st.one_of(st.text(max_size=200), st.text(alphabet="龙鲸かカ한aé'’_- \u0301", max_size=30))
+
+
+@given(text=TEXTS, language=st.sampled_from(LANGUAGES))
 def test_words_are_parted_by_single_spaces_and_hold_no_ascii_punctuation(
     text: str, language: str
 ) -> None:
     words = search_text(text, language)
-    assert words == " ".join(words.split(" "))
-    assert "  " not in f" {words} " or not words
+    assert words == " ".join(words.split())
     assert not [c for c in words if c.isascii() and not (c.isalnum() or c == " ")]
 
 
-@given(text=st.text(max_size=200), language=st.sampled_from(LANGUAGES))
+@given(text=TEXTS, language=st.sampled_from(LANGUAGES))
 def test_what_a_text_asks_for_it_finds(text: str, language: str) -> None:
     terms = query_terms(text, language)
     assert [t for t in terms if " " not in t and not finds(text, t, language)] == []
@@ -152,7 +154,7 @@ def test_composed_and_decomposed_letters_are_the_same(text: str) -> None:
         assert search_text(decomposed, "und") == search_text(composed, "und")
 
 
-@given(text=st.text(max_size=100), language=st.sampled_from(LANGUAGES))
+@given(text=TEXTS, language=st.sampled_from(LANGUAGES))
 def test_the_index_takes_words_as_they_are(text: str, language: str) -> None:
     words = search_text(text, language)
     connection = sqlite3.connect(":memory:")
