@@ -91,14 +91,16 @@ class Walker:
         """Walk what is inside the element at `path`; return the step of its last piece of text."""
         step = 0
         passed = 0
-        if element.text:
-            self._text(element.text, path, 1, 0, context)
-            passed = len(element.text)
+        text = element.text  # every access decodes it anew
+        if text:
+            self._text(text, path, 1, 0, context)
+            passed = len(text)
         for child in element:
-            if isinstance(child.tag, str):  # else an entity that nobody declares
+            tag = child.tag
+            if isinstance(tag, str):  # else an entity that nobody declares
                 step += 2
                 passed = 0
-                role, traits = self._classify(child)
+                role, traits = self._classify(child, tag)
                 if role is TagRole.INLINE:
                     self._content(child, f"{path}/{step}", context)
                 elif role is TagRole.BREAK:
@@ -107,9 +109,10 @@ class Walker:
                     self._parts.append(" ".join(child.itertext(*_MATH_TOKENS)))
                 elif role is not TagRole.LEFT_OUT:
                     self._block(child, role, traits, path, step, context)
-            if child.tail:
-                self._text(child.tail, path, step + 1, passed, context)
-                passed += len(child.tail)
+            text = child.tail
+            if text:
+                self._text(text, path, step + 1, passed, context)
+                passed += len(text)
         return step + 1
 
     def _text(self, text: str, path: str, step: int, passed: int, context: Context) -> None:
@@ -126,9 +129,9 @@ class Walker:
             self._start, self._unbroken = f"{path}/{step}:{passed}", False
         self._parts.append(last)
 
-    def _classify(self, element: Element) -> tuple[TagRole, Traits]:
+    def _classify(self, element: Element, tag: str) -> tuple[TagRole, Traits]:
         """Return how an element takes part in the text, links being inline like others."""
-        role = tag_role(element.tag)
+        role = tag_role(tag)
         if _TELLING.isdisjoint(element.keys()):
             traits = PLAIN
             if role is TagRole.INLINE or role is TagRole.BREAK:
