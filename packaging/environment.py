@@ -7,7 +7,8 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from system_libraries import install_system_packages
@@ -66,6 +67,11 @@ class Environment:
         """
         if self._is_current(extras):
             return
+        with _locked(self.root / ".venv.lock"):
+            if not self._is_current(extras):  # by another process, while this one waited
+                self._bring_up_to_date(extras)
+
+    def _bring_up_to_date(self, extras: Sequence[str]) -> None:
         kept = self._installed_extras() if self._is_usable() else ()
         wanted = sorted({*extras, *kept})
         if not self._is_usable():
@@ -163,6 +169,27 @@ class Environment:
         if "No space left on device" in log:
             return "The disk is full. Make room (about 3 GB) and run the same command again."
         return f"pip could not install what Postil needs. Its words are above, and in {self._log}."
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep others that lock the same file waiting; the system lets go of it if we die."""
+    with path.open("ab") as lock:
+        if sys.platform == "win32":
+            import msvcrt
+
+            lock.seek(0)
+            while True:
+                try:
+                    msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+                except OSError:  # it gives up after ten seconds
+                    continue
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _provide_venv_module() -> None:
