@@ -48,6 +48,21 @@ def ncx(points: str) -> str:
     )
 
 
+def encryption(
+    *references: str, algorithm: str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
+) -> str:
+    """Make an encryption.xml that lists entries as encrypted."""
+    data = "".join(
+        f'<EncryptedData xmlns="http://www.w3.org/2001/04/xmlenc#"><EncryptionMethod '
+        f'Algorithm="{algorithm}"/><CipherData><CipherReference URI="{uri}"/></CipherData>'
+        "</EncryptedData>"
+        for uri in references
+    )
+    return (
+        f'<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container">{data}</encryption>'
+    )
+
+
 @dataclass(slots=True)
 class EpubSource:
     """What goes into an EPUB; `write` makes the file.
