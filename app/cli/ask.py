@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -18,12 +19,16 @@ from app.cli.session import (
 )
 from app.cli.terminal import NOTHING_FOUND, print_json, printable, say, write_utf8
 from app.composition import Postil
-from core.conversations import Citation
+from core.books import Book, BookId
 from core.scope import Scope
+from core.text import Span
 from rag.answers.events import Answer, AnswerFinished, TextAdded
 from rag.answers.trace import trace_json
 from rag.passages import Passage, SearchMode
 from rag.ports import ChatModel
+
+NEAREST_SHOWN = 3
+SHOWN_CHARACTERS = 200
 
 
 def register(application: typer.Typer) -> None:
@@ -46,12 +51,13 @@ def search(
     _require_words(query, "QUERY")
     with opened(context, home) as postil:
         passages = postil.retriever.search(query, scope_of(postil, book, up_to), k=count, mode=mode)
-        lengths = _lengths(postil, {passage.book_id for passage in passages})
+        books = _books(postil, {passage.book_id for passage in passages})
     if json_:
         print_json([_passage_json(passage) for passage in passages])
     else:
         for passage in passages:
-            write_utf8(f"{_place(passage, lengths)}\n  {printable(passage.text)}\n\n")
+            where = _place(passage.book_id, passage.chapter, passage.span, books)
+            write_utf8(f"{where}\n  {printable(passage.text)}\n\n")
     if not passages:
         raise typer.Exit(NOTHING_FOUND)
 
@@ -79,11 +85,11 @@ def ask(
         model = None if no_model else postil.chat_model(endpoint)
         answer = asyncio.run(_answer(postil, question, scope, model, as_json=json_))
         shown = {passage.book_id for passage in answer.passages}
-        lengths = _lengths(postil, shown | {citation.book_id for citation in answer.citations})
+        books = _books(postil, shown | {citation.book_id for citation in answer.citations})
     if json_:
         print_json(_answer_json(answer))
     else:
-        _print_answer(answer, lengths, streamed=model is not None)
+        _print_answer(answer, books)
     if not answer.answered:
         raise typer.Exit(NOTHING_FOUND)
 
@@ -105,17 +111,19 @@ async def _answer(
     return finished
 
 
-def _print_answer(answer: Answer, lengths: dict[int, int], *, streamed: bool) -> None:
-    if not streamed:
-        write_utf8(printable(answer.text))
-    write_utf8("\n")
+def _print_answer(answer: Answer, books: dict[BookId, Book]) -> None:
+    """Print the quotes below what a model said; without a model they are the answer."""
+    if answer.model is not None or not answer.answered:
+        write_utf8("\n" if answer.model is not None else f"{printable(answer.text)}\n")
     for citation in answer.citations:
-        where = _cited_place(citation, lengths)
+        where = _place(citation.book_id, citation.chapter, citation.span, books)
         write_utf8(f"\n[{citation.number}] {where}\n    “{printable(citation.quote)}”\n")
-    if not answer.answered:
-        say("the books in scope do not say. The nearest passages:")
-        for passage in answer.passages[:3]:
-            say(f"  {_place(passage, lengths)}: {printable(passage.text[:200])}")
+    if not answer.answered and answer.passages:
+        say("the nearest passages:")
+        for passage in answer.passages[:NEAREST_SHOWN]:
+            where = _place(passage.book_id, passage.chapter, passage.span, books)
+            shown = textwrap.shorten(printable(passage.text), SHOWN_CHARACTERS, placeholder=" …")
+            say(f"  {where}: {shown}")
 
 
 def _require_words(text: str, parameter: str) -> None:
@@ -123,20 +131,15 @@ def _require_words(text: str, parameter: str) -> None:
         raise typer.BadParameter("it is empty", param_hint=parameter)
 
 
-def _lengths(postil: Postil, book_ids: set[int]) -> dict[int, int]:
-    return {id_: postil.library.books.get(id_).character_count for id_ in book_ids}
+def _books(postil: Postil, book_ids: set[BookId]) -> dict[BookId, Book]:
+    return {id_: postil.library.books.get(id_) for id_ in book_ids}
 
 
-def _place(passage: Passage, lengths: dict[int, int]) -> str:
-    percent = 100 * passage.span.start // max(lengths.get(passage.book_id, 1), 1)
-    parts = [passage.book_title, passage.chapter, f"{percent} %"]
-    return printable(", ".join(part for part in parts if part))
-
-
-def _cited_place(citation: Citation, lengths: dict[int, int]) -> str:
-    percent = 100 * citation.span.start // max(lengths.get(citation.book_id, 1), 1)
-    parts = [f"book {citation.book_id}", citation.chapter, f"{percent} %"]
-    return printable(", ".join(part for part in parts if part))
+def _place(book_id: BookId, chapter: str, span: Span, books: dict[BookId, Book]) -> str:
+    """Say where a span is: title, chapter and percentage of the book."""
+    book = books[book_id]
+    percent = 100 * span.start // max(book.character_count, 1)
+    return printable(", ".join(part for part in (book.title, chapter, f"{percent} %") if part))
 
 
 def _passage_json(passage: Passage) -> dict[str, Any]:
