@@ -69,7 +69,9 @@ async def answer_by_model(
     with request.trace.stage("verify") as seen:
         events = await asyncio.to_thread(verifier.feed, gate.finish())
         events += await asyncio.to_thread(verifier.finish)
-        answered = bool(writer.citations) and not is_refusal(request.prompts, reply)
+        quotes_found = verifier.verdicts.quotes_whole > 0
+        refused = is_refusal(request.prompts, reply) and not quotes_found
+        answered = bool(writer.citations) and not refused
         events += _closing_words(request, writer, refused=gate.refused or not reply.strip())
         written += events
         seen |= verifier.verdicts.as_json()

@@ -11,6 +11,7 @@ from rag.answers.prompt import NOT_FOUND_REPLY, PromptFile, fill
 from rag.answers.shelf import Shelf
 
 _TITLES_NAMED = 3
+_LEAD_IN = r"[^.!?。]{0,80}[,，、]\s*(?:but |aber |mais |pero |но )?"  # "I am sorry, but "
 
 
 def where(prompts: PromptFile, shelf: Shelf) -> str:
@@ -48,9 +49,9 @@ def plain(text: str) -> str:
 
 
 def is_refusal(prompts: PromptFile, reply: str) -> bool:
-    """Say whether a reply begins by saying that the passages do not answer."""
-    beginning = reply.strip()[:200]
-    return any(re.search(pattern, beginning, re.IGNORECASE) for pattern in prompts.refusals)
+    """Say whether a reply begins by saying, in its own words, that the passages do not answer."""
+    patterns = "|".join(prompts.refusals)
+    return bool(re.match(rf"(?:{_LEAD_IN})?(?:{patterns})", reply.strip(), re.IGNORECASE))
 
 
 class RefusalGate:
