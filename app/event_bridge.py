@@ -11,11 +11,34 @@ import threading
 
 from PySide6.QtCore import QObject, Signal
 
-from core import events
 from core.books import BookId
-from core.jobs import JobId
+from core.events import (
+    BookAdded,
+    BookChanged,
+    BookEmbedded,
+    BookRemoved,
+    BookTextStored,
+    EndpointsChanged,
+    Event,
+    EventBus,
+    IngestIdle,
+    JobChanged,
+    JobFailed,
+    JobProgressed,
+    SettingsChanged,
+)
 
 ROUND_S = 0.1
+BOOK_EVENTS = (
+    BookAdded,
+    BookChanged,
+    BookEmbedded,
+    BookRemoved,
+    BookTextStored,
+    JobChanged,
+    JobFailed,
+)
+JOB_EVENTS = (JobChanged, JobFailed)
 
 
 class EventBridge(QObject):
@@ -37,11 +60,11 @@ class EventBridge(QObject):
     ingestIdle = Signal()
     endpointsChanged = Signal()
 
-    def __init__(self, bus: events.EventBus, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, bus: EventBus, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
         self._lock = threading.Lock()
-        self._waiting: list[events.Event] = []
+        self._waiting: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
         self._unsubscribe = bus.subscribe(self._receive)
 
@@ -51,7 +74,7 @@ class EventBridge(QObject):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _receive(self, event: events.Event) -> None:
+    def _receive(self, event: Event) -> None:
         """Keep an event for the next round; called on the publisher's thread."""
         with self._lock:
             self._waiting.append(event)
@@ -65,42 +88,24 @@ class EventBridge(QObject):
     def _tell(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        books: set[BookId] = set()
-        progress: dict[JobId, events.JobProgressed] = {}
-        jobs_changed = endpoints_changed = idle = False
-        for event in waiting:
-            match event:
-                case events.JobProgressed():
-                    progress[event.job_id] = event
-                    books.add(event.book_id)
-                case events.JobChanged() | events.JobFailed():
-                    jobs_changed = True
-                    if event.book_id is not None:
-                        books.add(event.book_id)
-                case events.IngestIdle():
-                    idle = True
-                case events.EndpointsChanged() | events.SettingsChanged():
-                    endpoints_changed = True
-                case (
-                    events.BookAdded()
-                    | events.BookTextStored()
-                    | events.BookEmbedded()
-                    | events.BookChanged()
-                    | events.BookRemoved()
-                ):
-                    books.add(event.book_id)
-                case _:
-                    pass
-        if books:
-            self.booksChanged.emit(frozenset(books))
-        if jobs_changed:
+        if books := frozenset(filter(None, map(_book_of, waiting))):
+            self.booksChanged.emit(books)
+        if any(isinstance(event, JOB_EVENTS) for event in waiting):
             self.jobsChanged.emit()
-        for moved in progress.values():
-            self.jobProgressed.emit(moved)
+        latest = {event.job_id: event for event in waiting if isinstance(event, JobProgressed)}
+        for progressed in latest.values():
+            self.jobProgressed.emit(progressed)
         for event in waiting:
-            if isinstance(event, events.JobFailed):
+            if isinstance(event, JobFailed):
                 self.jobFailed.emit(event)
-        if endpoints_changed:
+        if any(isinstance(event, EndpointsChanged | SettingsChanged) for event in waiting):
             self.endpointsChanged.emit()
-        if idle:
+        if any(isinstance(event, IngestIdle) for event in waiting):
             self.ingestIdle.emit()
+
+
+def _book_of(event: Event) -> BookId | None:
+    """Return the book that looks different after an event; progress is told by its own signal."""
+    if isinstance(event, BOOK_EVENTS):
+        return event.book_id
+    return None

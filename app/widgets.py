@@ -42,12 +42,12 @@ def quiet_button(
     button.setCursor(Qt.CursorShape.PointingHandCursor)
     button.setAutoDefault(False)
     button.setToolTip(tip)
-    button.clicked.connect(lambda: pressed())
+    button.clicked.connect(lambda: pressed())  # noqa: PLW0108  # leaves out `checked`
     return button
 
 
-def pane_bar(*contents: QWidget | None) -> QFrame:
-    """Return the bar at the top of a pane; None stands for the room that stretches."""
+def pane_bar(*contents: QWidget | None, wide: QWidget | None = None) -> QFrame:
+    """Return the bar at the top of a pane; None, or the `wide` one, takes the room left."""
     bar = QFrame()
     bar.setObjectName("paneBar")
     bar.setFixedHeight(BAR_HEIGHT_PX)
@@ -58,7 +58,7 @@ def pane_bar(*contents: QWidget | None) -> QFrame:
         if widget is None:
             row.addStretch(1)
         else:
-            row.addWidget(widget)
+            row.addWidget(widget, 1 if widget is wide else 0)
     return bar
 
 

@@ -27,7 +27,7 @@ _MARK = re.compile(r"\[(\d{1,3})\]")
 # The beginning of a mark at the end of what has come so far.
 _MARK_BEGUN = re.compile(r"\[\d{0,3}$")
 _HREF = "citation:"
-_LINE_HEIGHT_PERCENT = 140.0
+_LINE_HEIGHT = 1.35
 
 
 class AnswerText(QTextBrowser):
@@ -80,7 +80,7 @@ class AnswerText(QTextBrowser):
         self._text, self._numbers, self._quotes = text, numbers, quotes
         self._set_again()
 
-    def loadResource(self, type_: int, url: QUrl) -> object:  # noqa: ARG002
+    def loadResource(self, type_: int, name: QUrl | str) -> object:  # noqa: ARG002
         """Load nothing: an answer has no pictures and no pages behind it."""
         return None
 
@@ -108,8 +108,10 @@ class AnswerText(QTextBrowser):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.beginEditBlock()
         lines = QTextBlockFormat()
+        # A fixed height keeps lines even where the two typefaces meet.
         lines.setLineHeight(
-            _LINE_HEIGHT_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
+            self.fontMetrics().height() * _LINE_HEIGHT,
+            QTextBlockFormat.LineHeightTypes.FixedHeight.value,
         )
         lines.setBottomMargin(6)
         cursor.setBlockFormat(lines)

@@ -78,7 +78,7 @@ class Asker:
         passages = () if answer is None else answer.passages
         finder = PlaceFinder(self._postil.library.books)
         places = await self._background.read(finder.places, citations, passages)
-        asked.view.finish(text, places.cited, places.others)
+        asked.view.finish(text, places, by_model=asked.model is not None)
         if asked.error is not None:
             asked.view.show_error(str(asked.error), retry=True)
         else:
@@ -103,7 +103,8 @@ class Asker:
                         _tell_found(asked, passages)
                     case TextAdded(text):
                         asked.text.append(text)
-                        asked.view.add_text(text)
+                        if asked.model is not None:
+                            asked.view.add_text(text)
                     case CitationAdded(citation):
                         asked.citations.append(citation)
                         place = await self._background.read(finder.citation, citation)

@@ -20,6 +20,7 @@ from app.theme import Theme
 
 _MIN_LINES = 2
 _MAX_LINES = 7
+_PICKER_PADDING_PX = 24
 
 
 class QuestionBox(QPlainTextEdit):
@@ -93,6 +94,7 @@ class Picker(QToolButton):
         """Say what is chosen."""
         self._choice = choice
         self.setAccessibleName(f"{self._name}: {choice}")
+        self.updateGeometry()
         self._elide()
 
     def minimumSizeHint(self) -> QSize:
@@ -101,7 +103,7 @@ class Picker(QToolButton):
 
     def sizeHint(self) -> QSize:
         """As wide as its words."""
-        width = self.fontMetrics().horizontalAdvance(f"{self._choice} ▾") + 24
+        width = self.fontMetrics().horizontalAdvance(f"{self._choice} ▾") + _PICKER_PADDING_PX
         return QSize(width, super().sizeHint().height())
 
     def resizeEvent(self, event: object) -> None:
@@ -110,10 +112,9 @@ class Picker(QToolButton):
         self._elide()
 
     def _elide(self) -> None:
-        room = max(self.width() - 24 - self.fontMetrics().horizontalAdvance(" ▾"), 24)
+        room = self.width() - _PICKER_PADDING_PX - self.fontMetrics().horizontalAdvance(" ▾") + 4
         words = self.fontMetrics().elidedText(self._choice, Qt.TextElideMode.ElideRight, room)
         self.setText(f"{words} ▾")
-        self.updateGeometry()
 
 
 class Composer(QFrame):

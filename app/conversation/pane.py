@@ -20,7 +20,7 @@ from app.conversation.places import PlaceFinder
 from app.conversation.transcript import Transcript
 from app.conversation.turn_view import TurnView
 from app.theme import Theme
-from app.widgets import Pane, ElidedLabel, pane_bar, tool_button
+from app.widgets import ElidedLabel, Pane, pane_bar, tool_button
 from core.conversations import Conversation, Message
 from core.scope import Scope
 
@@ -83,6 +83,11 @@ class ConversationPane(Pane):
         """What questions are put to."""
         return self._scope
 
+    @property
+    def busy(self) -> bool:
+        """Say whether an answer is still coming."""
+        return self._task is not None
+
     def suggest(self, question: str) -> None:
         """Put a question into the box for the reader to send or change."""
         self._composer.box.setPlainText(question)
@@ -144,8 +149,9 @@ class ConversationPane(Pane):
         self._title = ElidedLabel("Conversation")
         self._title.setObjectName("paneTitle")
         earlier: QToolButton = tool_button(self._actions["pick_conversation"])
-        bar = pane_bar(self._title, earlier, tool_button(self._actions["new_conversation"]))
-        bar.layout().setStretch(0, 1)  # type: ignore[attr-defined]
+        bar = pane_bar(
+            self._title, earlier, tool_button(self._actions["new_conversation"]), wide=self._title
+        )
         self._transcript = Transcript(empty)
         self._scope = ScopePicker(self._actions)
         self._endpoint = EndpointPicker(self._actions)
@@ -250,7 +256,7 @@ class ConversationPane(Pane):
         for message in messages:
             places = await self._background.read(finder.places, message.citations)
             view = self._add_view(message.question)
-            view.finish(message.answer, places.cited, ())
+            view.finish(message.answer, places, by_model=message.model is not None)
             if message.error:
                 view.show_error(message.error, retry=True)
             else:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 from app.conversation.marked_text import MarkedText
 from app.theme import Theme
 from app.widgets import ElidedLabel, label
+from app.wording import percentage
 from core.books import BookId
 from core.text import Span
 
@@ -61,7 +62,7 @@ class PassageCard(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         where = place.chapter.split(" › ")[-1] if place.chapter else ""
         if place.fraction is not None:
-            where = f"{where} · {place.fraction:.0%}" if where else f"{place.fraction:.0%}"
+            where = " · ".join(filter(None, (where, percentage(place.fraction))))
         number = f"[{place.number}] " if place.number is not None else ""
         self.setAccessibleName(f"{number}{place.book_title}, {where}: {place.text}")
         self.setToolTip(f"{place.book_title}\n{place.chapter}\nShow it on the page (Enter)".strip())

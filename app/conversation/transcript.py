@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.conversation.turn_view import TurnView
 
-_NEAR_END_PX = 48
+_ROOM_ABOVE_PX = 8
 
 
 class Transcript(QScrollArea):
-    """Scrolls along with an answer while the reader stays at its end."""
+    """Follows an answer until its question has reached the top; from there the reader scrolls."""
 
     def __init__(self, empty: QWidget) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class Transcript(QScrollArea):
         inner.setAutoFillBackground(False)
         bar = self.verticalScrollBar()
         bar.setSingleStep(24)
-        bar.valueChanged.connect(self._note_place)
+        bar.sliderPressed.connect(self._let_go)
         bar.rangeChanged.connect(self._follow)
 
     @property
@@ -62,17 +63,15 @@ class Transcript(QScrollArea):
         for turn in self.turns:
             self.remove_turn(turn)
 
-    def show_start_of(self, turn: TurnView) -> None:
-        """Scroll a finished turn so that its question is in sight."""
-        QTimer.singleShot(0, turn, lambda: self._scroll_to(turn))
-
-    def _scroll_to(self, turn: TurnView) -> None:
+    def _let_go(self) -> None:
         self._follows = False
-        self.verticalScrollBar().setValue(max(turn.y() - 8, 0))
 
-    def _note_place(self, value: int) -> None:
-        self._follows = value >= self.verticalScrollBar().maximum() - _NEAR_END_PX
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """The reader scrolls for themselves from now on."""
+        self._let_go()
+        super().wheelEvent(event)
 
     def _follow(self, minimum: int, maximum: int) -> None:  # noqa: ARG002
-        if self._follows:
-            self.verticalScrollBar().setValue(maximum)
+        if self._follows and self._turns:
+            top = self._turns[-1].y() - _ROOM_ABOVE_PX
+            self.verticalScrollBar().setValue(min(maximum, max(top, 0)))

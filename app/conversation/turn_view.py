@@ -9,10 +9,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.conversation.answer_text import AnswerText
 from app.conversation.passage_card import PassageCard, Place
+from app.conversation.places import Places
 from app.theme import Theme
 from app.widgets import label, quiet_button
 
 _REPAINT_MS = 30
+# The nearest passages, where no answer cites any.
+_SHOWN_UNCITED = 4
 
 
 class TurnView(QWidget):
@@ -32,6 +35,7 @@ class TurnView(QWidget):
         super().__init__()
         self.question = question
         self._theme = theme
+        self._text = ""
         self._pending: list[str] = []
         self._cited: dict[int, PassageCard] = {}
         self._column = QVBoxLayout(self)
@@ -57,8 +61,8 @@ class TurnView(QWidget):
 
     @property
     def text(self) -> str:
-        """The answer's words so far."""
-        return self._answer.text + "".join(self._pending)
+        """The answer's words, once it is finished."""
+        return self._text
 
     @property
     def cards(self) -> list[PassageCard]:
@@ -85,18 +89,25 @@ class TurnView(QWidget):
         self._cited[place.number] = card
         self._cards.addWidget(card)
 
-    def finish(self, text: str, places: Sequence[Place], others: Sequence[Place]) -> None:
-        """Show the answer as it stands at its end, and behind a button what else was found."""
+    def finish(self, text: str, places: Places, *, by_model: bool) -> None:
+        """Show the answer as it stands at its end, and behind a button what else was found.
+
+        Without a model the passages are the answer: their cards say all that its text does.
+        """
         self._repaint.stop()
         self._pending.clear()
-        numbers = {place.number for place in places if place.number is not None}
-        quotes = [_marked_part(place) for place in places]
-        self._answer.set_text(text, numbers, quotes)
-        self._answer.setVisible(bool(text))
-        for place in places:
+        self._text = text
+        cited = places.cited
+        numbers = {place.number for place in cited if place.number is not None}
+        self._answer.set_text(text, numbers, [_marked_part(place) for place in cited])
+        self._answer.setVisible(bool(text) and (by_model or not cited))
+        for place in cited:
             self.add_citation(place)
-        if others:
-            self._offer_others(others, open_now=not places)
+        if places.others:
+            shown = 0 if cited else _SHOWN_UNCITED
+            for place in places.others[:shown]:
+                self._others.addWidget(self._card(place))
+            self._offer_others(places.others[shown:])
 
     def show_foot(self, words: str, *, copyable: bool) -> None:
         """Say who answered, and offer to copy."""
@@ -147,7 +158,9 @@ class TurnView(QWidget):
         card.chosen.connect(self.placeChosen)
         return card
 
-    def _offer_others(self, others: Sequence[Place], *, open_now: bool) -> None:
+    def _offer_others(self, others: Sequence[Place]) -> None:
+        if not others:
+            return
         count = "one more passage" if len(others) == 1 else f"{len(others)} more passages"
         button = quiet_button(f"Show {count}", lambda: None)
         row = QHBoxLayout()
@@ -161,8 +174,6 @@ class TurnView(QWidget):
                 self._others.addWidget(self._card(place))
 
         button.clicked.connect(unfold)
-        if open_now:
-            unfold()
 
 
 def _question_frame(question: str) -> QFrame:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
@@ -85,11 +86,13 @@ class EndpointDialog(QDialog):
         for name, widget in (
             ("&Name", self._name),
             ("&Address", self._url),
-            ("&Model", model_row),
+            ("&Model", self._model),
             ("&Key", self._key),
             ("&Context size", self._context),
         ):
-            form.addRow(name, widget)
+            words = QLabel(name)
+            words.setBuddy(widget)
+            form.addRow(words, model_row if widget is self._model else widget)
         self._privacy_frame = QFrame()
         self._privacy = label(wrap=True)
         inner = QVBoxLayout(self._privacy_frame)
@@ -205,9 +208,13 @@ class EndpointDialog(QDialog):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for name in names[:_LISTED_MODELS]:
-            menu.addAction(name.replace("&", "&&"), lambda name=name: self._model.setText(name))
+            self._offer_model(menu, name)
         if names:
             menu.popup(self._list.mapToGlobal(QPoint(0, self._list.height() + 4)))
+
+    def _offer_model(self, menu: QMenu, name: str) -> None:
+        action = menu.addAction(name.replace("&", "&&"))
+        action.triggered.connect(lambda: self._model.setText(name))
 
     async def _try_out(self) -> None:
         self._tell("Waiting for its first word…")

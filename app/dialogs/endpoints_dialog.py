@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -36,6 +35,7 @@ class EndpointsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._postil = postil
         self._background = background
+        self._endpoints: Sequence[Endpoint] = ()
         self.setWindowTitle("Models and endpoints")
         self.setMinimumSize(520, 360)
         self._list = QListWidget()
@@ -82,19 +82,18 @@ class EndpointsDialog(QDialog):
         self._show(endpoints)
 
     def _show(self, endpoints: Sequence[Endpoint]) -> None:
+        self._endpoints = endpoints
         self._list.clear()
         for endpoint in endpoints:
             where = "this computer" if endpoint.is_loopback else endpoint.host
-            item = QListWidgetItem(f"{endpoint.name}\n{endpoint.model} · {where}")
-            item.setData(Qt.ItemDataRole.UserRole, endpoint)
-            self._list.addItem(item)
+            self._list.addItem(f"{endpoint.name}\n{endpoint.model} · {where}")
         if endpoints:
             self._list.setCurrentRow(0)
         self._enable()
 
     def _current(self) -> Endpoint | None:
-        item = self._list.currentItem()
-        return None if item is None else item.data(Qt.ItemDataRole.UserRole)
+        row = self._list.currentRow()
+        return self._endpoints[row] if 0 <= row < len(self._endpoints) else None
 
     def _change(self) -> None:
         endpoint = self._current()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -17,6 +16,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from app.wording import percentage
 from core.books import BookId
 from core.events import JobProgressed
 from core.jobs import IngestJob, JobId, JobState
@@ -33,6 +33,7 @@ _STATE_WORDS = {
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
 }
+_WITHOUT_SHARE = (JobState.QUEUED, JobState.FAILED, JobState.CANCELLED)
 # Text first: a job that is being embedded has this share behind it.
 _TEXT_SHARE = 0.05
 _MIN_SHARE_FOR_ETA = 0.03
@@ -95,13 +96,13 @@ class JobTableModel(QAbstractTableModel):
         section: int,
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
+    ) -> object:
         """Name the columns."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return _COLUMNS[section]
         return None
 
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a role asks of a job."""
         job = self._jobs[index.row()]
         if role == Qt.ItemDataRole.UserRole:
@@ -114,9 +115,9 @@ class JobTableModel(QAbstractTableModel):
             case 0:
                 return self._title(job)
             case 1:
-                return job.error or ("Paused" if is_paused(job) else _STATE_WORDS[job.state])
+                return job.error or self._state_words(job)
             case _:
-                return f"{self._fraction(job):.0%}"
+                return "" if job.state in _WITHOUT_SHARE else percentage(self._fraction(job))
 
     def set_jobs(self, jobs: Iterable[IngestJob]) -> None:
         """Take in all jobs as they are now; those that were over before this run are left out."""
@@ -165,7 +166,7 @@ class JobTableModel(QAbstractTableModel):
         """All jobs together, now."""
         active = self.open_jobs()
         working = [job for job in active if job.state is not JobState.QUEUED and not job.paused]
-        current = (working or active or [None])[0]
+        current = next(iter(working or active), None)
         latest = None if current is None else self._progress.get(current.id)
         total = len(self._jobs)
         fraction = sum(map(self._fraction, self._jobs)) / total if total else 0.0
@@ -200,6 +201,13 @@ class JobTableModel(QAbstractTableModel):
             return 0.0
         return _TEXT_SHARE + (1 - _TEXT_SHARE) * done / total
 
+    def _state_words(self, job: IngestJob) -> str:
+        if is_paused(job):
+            return "Paused"
+        if job.state is JobState.EMBEDDING and job.id not in self._progress:
+            return "Ready to read, waiting to be read for meaning"
+        return _STATE_WORDS[job.state]
+
     def _title(self, job: IngestJob) -> str:
         title = None if job.book_id is None else self._title_of(job.book_id)
         return title or PurePath(job.source_path).name or "A book"
@@ -219,13 +227,3 @@ class JobTableModel(QAbstractTableModel):
 def is_paused(job: IngestJob) -> bool:
     """Say whether a job is held by the reader."""
     return job.paused and not job.state.is_final
-
-
-def duration_words(seconds: float) -> str:
-    """Say how long something takes, as roughly as one would."""
-    if seconds < 60:
-        return f"{max(5, round(seconds / 5) * 5)} s"
-    minutes = seconds / 60
-    if minutes < 60:
-        return f"{round(minutes)} min"
-    return f"{minutes / 60:.1f} h"

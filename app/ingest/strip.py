@@ -6,8 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
 
 from app.actions import Actions
-from app.ingest.job_model import IngestSummary, JobTableModel, duration_words
+from app.ingest.job_model import IngestSummary, JobTableModel
 from app.widgets import ElidedLabel, quiet_button, tool_button
+from app.wording import count, duration
 
 _STEPS = 1000
 
@@ -66,8 +67,7 @@ class IngestStrip(QFrame):
 
 def _words(summary: IngestSummary) -> str:
     if summary.active == 0:
-        books = "One book" if summary.failed == 1 else f"{summary.failed} books"
-        return f"{books} could not be read in."
+        return f"{count(summary.failed, 'book', 'books').capitalize()} could not be read in."
     verb = "Paused at" if summary.paused else "Reading in"
     words = f"{verb} “{summary.current}”"
     if summary.total > 1:
@@ -84,5 +84,5 @@ def _speed_words(summary: IngestSummary) -> str:
     if summary.characters_per_s:
         parts.append(f"{round(summary.characters_per_s, -2):,.0f} characters/s")
     if summary.eta_s is not None:
-        parts.append(f"about {duration_words(summary.eta_s)} left")
+        parts.append(f"about {duration(summary.eta_s)} left")
     return " · ".join(parts)

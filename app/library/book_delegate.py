@@ -11,6 +11,7 @@ from app.icons import pixmap
 from app.library.book_model import BookRole, status_words
 from app.library.covers import COVER_SIZE, Covers
 from app.theme import Theme
+from app.wording import percentage
 from core.books import Book, BookStatus
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -41,8 +42,8 @@ class BookDelegate(QStyledItemDelegate):
         progress: float | None = index.data(BookRole.PROGRESS)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        row: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        row: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         self._paint_ground(painter, row, state)
         cover = QRect(row.topLeft(), COVER_SIZE).translated(_INSET_PX + _PADDING_PX, _PADDING_PX)
         painter.drawPixmap(
@@ -110,7 +111,7 @@ class BookDelegate(QStyledItemDelegate):
             painter.drawPixmap(line.left(), line.top() + 1, pixmap("error", colour, 14, ratio))
             line = line.adjusted(18, 0, 0, 0)
         elif book.status is BookStatus.SEARCHABLE and progress is not None:
-            words = f"Reading for meaning · {progress:.0%}"
+            words = f"Reading for meaning · {percentage(progress)}"
             _paint_ring(painter, line, progress, colours.accent, colours.pressed)
             line = line.adjusted(18, 0, 0, 0)
         painter.setFont(self._status_font)

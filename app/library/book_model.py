@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
-from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -15,10 +14,12 @@ from PySide6.QtCore import (
     Qt,
 )
 
+from app.wording import percentage
 from core.books import Book, BookId, BookStatus
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
+_LEAST_TOLD = 0.01
 _ARTICLES = ("the ", "a ", "an ", "der ", "die ", "das ", "le ", "la ", "les ", "el ", "l’", "l'")
 
 
@@ -53,7 +54,7 @@ class BookListModel(QAbstractListModel):
         """Count the books."""
         return 0 if parent.isValid() else len(self._books)
 
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a role asks of the book in a row."""
         book = self._books[index.row()]
         match role:
@@ -193,9 +194,8 @@ def status_words(book: Book) -> str:
         case BookStatus.CANCELLED:
             return "Cancelled before it was complete"
         case BookStatus.READY:
-            if book.reading_offset and book.character_count:
-                return f"{book.reading_offset / book.character_count:.0%} read"
-            return ""
+            read = book.reading_offset / max(book.character_count, 1)
+            return f"{percentage(read)} read" if read >= _LEAST_TOLD else ""
 
 
 def _title_key(title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QActionGroup, QKeyEvent
+from PySide6.QtGui import QAction, QActionGroup, QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -132,10 +132,10 @@ class LibraryPane(Pane):
         column.addWidget(self._count)
         self.setMinimumWidth(200)
 
-    def _order_menu(self) -> dict[BookOrder, object]:
+    def _order_menu(self) -> dict[BookOrder, QAction]:
         self._menu = QMenu(self)
         group = QActionGroup(self)
-        made: dict[BookOrder, object] = {}
+        made: dict[BookOrder, QAction] = {}
         for order, words in _ORDER_WORDS.items():
             action = self._menu.addAction(words)
             action.setCheckable(True)
@@ -238,10 +238,10 @@ class BookList(QListView):
             return
         super().keyPressEvent(event)
 
-    def contextMenuEvent(self, event: object) -> None:
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with the selected books."""
         if self.selectedIndexes():
-            self.menuWanted.emit(event.globalPos())  # type: ignore[attr-defined]
+            self.menuWanted.emit(event.globalPos())
 
     def _clicked(self, index: QModelIndex) -> None:
         keys = QApplication.keyboardModifiers()

@@ -14,13 +14,14 @@ from PySide6.QtWidgets import (
 
 from app.actions import Actions
 from app.reading.opened_book import OpenedBook
-from app.widgets import ElidedLabel, label, pane_bar, quiet_button, tool_button
+from app.widgets import ElidedLabel, pane_bar, quiet_button, tool_button
+from app.wording import percentage
 
 _PROGRESS_STEPS = 1000
 
 
 class ReadingBar(QFrame):
-    """The chapter's name, which drops the contents down, and buttons to move and to set the text."""
+    """The name of the chapter, its contents, and buttons to move and to set the text."""
 
     def __init__(self, actions: Actions) -> None:
         super().__init__()
@@ -50,10 +51,8 @@ class ReadingBar(QFrame):
                     "find",
                 )
             ),
+            wide=titles,
         )
-        row = bar.layout()
-        assert isinstance(row, QHBoxLayout)
-        row.setStretch(1, 1)
         column.addWidget(bar)
 
     def show_section(self, opened: OpenedBook, index: int) -> None:
@@ -80,15 +79,14 @@ class VisitBar(QFrame):
         inner.setObjectName("visitBar")
         row = QHBoxLayout(inner)
         row.setContentsMargins(12, 4, 4, 4)
-        row.addWidget(label("You are visiting this passage."))
-        row.addStretch(1)
+        row.addWidget(ElidedLabel("You are visiting this passage."), 1)
         back = actions["back_to_place"]
         row.addWidget(quiet_button("Back to my place", back.trigger, tip=back.toolTip()))
         row.addWidget(
             quiet_button("Read on here", self.stayed.emit, tip="Make this my place in the book")
         )
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 0, 16, 8)
+        column.setContentsMargins(16, 4, 16, 8)
         column.addWidget(inner)
         self.hide()
 
@@ -114,5 +112,5 @@ class PlaceBar(QFrame):
         """Show an offset as a share of the book."""
         fraction = opened.fraction(offset)
         self._bar.setValue(round(fraction * _PROGRESS_STEPS))
-        self._words.setText(f"{fraction:.0%}")
+        self._words.setText(percentage(fraction))
         self._words.setToolTip(opened.place(offset))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -36,7 +35,7 @@ class ContentsModel(QAbstractListModel):
         """Count the chapters."""
         return 0 if parent.isValid() else len(self._chapters)
 
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return a chapter's title, or the chapter itself."""
         chapter = self._chapters[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.reading.sections import Section, plan_sections, section_index
+from app.wording import percentage
 from core.books import Book, BookId
 from core.ports import BookStore
-from core.text import Chapter, PlacedBlock, Span, chapter_label
+from core.text import Chapter, Matter, PlacedBlock, Span, chapter_label
+
+_FRONT_CHARACTERS = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class OpenedBook:
     """What is needed to move about in a book.
 
     Attributes:
-        book: the book as it was when opened.
+        book: the book; its reading offset is the reader's place, at first where the text begins.
         chapters: its table of contents in text order.
         sections: what is shown at once, in text order; at least one.
     """
@@ -34,9 +37,8 @@ class OpenedBook:
 
     def place(self, offset: int) -> str:
         """Return an offset as chapter and percentage, for the reader."""
-        percentage = f"{self.fraction(offset):.0%}"
         chapter = chapter_label(self.chapters, offset)
-        return f"{chapter} · {percentage}" if chapter else percentage
+        return " · ".join(filter(None, (chapter, percentage(self.fraction(offset)))))
 
 
 def load_opened_book(books: BookStore, book_id: BookId) -> OpenedBook:
@@ -50,4 +52,14 @@ def load_opened_book(books: BookStore, book_id: BookId) -> OpenedBook:
         return blocks[0] if blocks else None
 
     sections = plan_sections(chapters, book.character_count, block_at)
+    if book.reading_offset == 0:
+        book = replace(book, reading_offset=_beginning(books, book_id))
     return OpenedBook(book, chapters, sections)
+
+
+def _beginning(books: BookStore, book_id: BookId) -> int:
+    """Return where the text written for the reader begins, past title page and imprint."""
+    for placed in books.blocks(book_id, Span(0, _FRONT_CHARACTERS)):
+        if placed.block.matter is Matter.BODY:
+            return placed.start
+    return 0

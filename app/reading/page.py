@@ -52,11 +52,15 @@ class Page(QTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Text of the book")
         self.setAcceptDrops(False)
+        self.setCursorWidth(0)
         self._positions = Positions((), Span(0, 0))
         self._style = PageStyle(BASE_SIZE_PX, LIGHT)
         self._passage: Span | None = None
         self._found: Sequence[Span] = ()
-        self.verticalScrollBar().valueChanged.connect(self.moved)
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self.moved)
+        # The bar keeps its room, so that the column does not jump; its handle shows when needed.
+        bar.rangeChanged.connect(lambda _, maximum: bar.setEnabled(maximum > 0))
 
     async def show_blocks(
         self, blocks: Sequence[PlacedBlock], section: Span, style: PageStyle
@@ -150,7 +154,7 @@ class Page(QTextEdit):
         return QSize(round(self._style.size_px * _COLUMN_EMS), 640)
 
     async def _lay_out(self) -> None:
-        """Have Qt place all lines now, in slices; left alone it would do so in ever longer steps."""
+        """Place all lines now, in slices; left alone Qt does so in ever longer steps."""
         document = self.document()
         layout = document.documentLayout()
         block = document.begin()

@@ -142,9 +142,8 @@ class ReadingPane(Pane):
         actions["find"].triggered.connect(self._open_find)
         actions["find_next"].triggered.connect(lambda: self._step(1))
         actions["find_previous"].triggered.connect(lambda: self._step(-1))
-        scale = lambda by: self.set_font_scale(self._font_scale * by)  # noqa: E731
-        actions["larger_text"].triggered.connect(lambda: scale(_FONT_STEP))
-        actions["smaller_text"].triggered.connect(lambda: scale(1 / _FONT_STEP))
+        actions["larger_text"].triggered.connect(lambda: self._scale_text(_FONT_STEP))
+        actions["smaller_text"].triggered.connect(lambda: self._scale_text(1 / _FONT_STEP))
         actions["usual_text"].triggered.connect(lambda: self.set_font_scale(1.0))
         self._theme.changed.connect(self._set_again)
         self._page.turned.connect(self._turn)
@@ -253,6 +252,9 @@ class ReadingPane(Pane):
         self._place_bar.show_place(self._opened, self._page.first_visible_offset())
         self._visit_bar.setVisible(self._visiting)
         self._actions["back_to_place"].setEnabled(self._visiting)
+
+    def _scale_text(self, factor: float) -> None:
+        self.set_font_scale(self._font_scale * factor)
 
     def _set_again(self) -> None:
         """Set the page anew, in other colours or another size, with the same lines on view."""

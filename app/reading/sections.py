@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core.text import Chapter, PlacedBlock, Span
 
@@ -60,7 +61,7 @@ def plan_sections(
     sections: list[Section] = []
     for (start, title), end in zip(starts, ends, strict=True):
         cuts = _cuts(Span(start, end), block_at)
-        for part, (first, last) in enumerate(zip(cuts, cuts[1:], strict=False), start=1):
+        for part, (first, last) in enumerate(pairwise(cuts), start=1):
             sections.append(Section(Span(first, last), title, part, len(cuts) - 1))
     return tuple(sections)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from core.ports import SettingsStore
 
@@ -62,10 +61,11 @@ def save_memory(store: SettingsStore, memory: WindowMemory) -> None:
     store.write({_KEY: {**asdict(memory), "panes": list(memory.panes)}})
 
 
-def _as_kind_of(usual: object, value: Any, name: str) -> Any:
+def _as_kind_of(usual: object, value: object, name: str) -> object:
     """Return a stored value where it is of the kind that the field holds, else None."""
     if name == "panes":
-        whole = isinstance(value, list) and all(isinstance(width, int) for width in value)
-        return tuple(value) if whole else None
+        if isinstance(value, list) and all(isinstance(width, int) for width in value):
+            return tuple(value)
+        return None
     wanted = int if name.endswith("_id") else type(usual)
     return value if isinstance(value, wanted) else None

@@ -44,7 +44,15 @@ _THEME_ACTIONS = {
 
 
 class Session(QObject):
-    """The panes of a window on one library."""
+    """The panes of a window on one library.
+
+    Attributes:
+        books: the books shown.
+        jobs: the ingest jobs shown.
+        library: the pane on the left.
+        reading: the pane in the middle.
+        conversation: the pane on the right.
+    """
 
     def __init__(
         self, postil: Postil, window: MainWindow, background: Background, theme: Theme
@@ -57,11 +65,11 @@ class Session(QObject):
         self._memory = WindowMemory()
         self._settings = Settings()
         self._bridge = EventBridge(postil.events, asyncio.get_running_loop())
-        self._books = BookListModel(self)
-        self._jobs = JobTableModel(self._title_of, self)
+        self.books = BookListModel(self)
+        self.jobs = JobTableModel(self._title_of, self)
         self._make_panes()
-        self._verbs = LibraryVerbs(postil, background, self._books, window)
-        self._ingest = IngestVerbs(postil, background, self._bridge, self._jobs, self._books)
+        self._verbs = LibraryVerbs(postil, background, self.books, window)
+        self._ingest = IngestVerbs(postil, background, self._bridge, self.jobs, self.books)
         self._connect()
 
     async def start(self) -> None:
@@ -72,8 +80,7 @@ class Session(QObject):
         self._window.restore(self._memory)
         self._take_up_choices()
         await self._verbs.refresh_all()
-        if self._memory.book_id is not None and self._books.book(self._memory.book_id):
-            self.library.select_book(self._memory.book_id)
+        if self._memory.book_id is not None and self.books.book(self._memory.book_id):
             self.reading.open_book(self._memory.book_id)
         await self.conversation.refresh_endpoints()
         await self.conversation.restore(self._memory.conversation_id)
@@ -94,12 +101,12 @@ class Session(QObject):
         actions = self._window.actions_
         library, theme = self._postil.library, self._theme
         covers = Covers(self._postil.home.covers_dir, self._background, self)
-        self.library = LibraryPane(self._books, covers, actions, theme)
+        self.library = LibraryPane(self.books, covers, actions, theme)
         self._welcome = Welcome(actions["add_books"], actions["user_guide"])
         self.reading = ReadingPane(
             library.books, self._background, actions, theme, empty=self._welcome
         )
-        self._questions = FirstQuestions(lambda question: self.conversation.suggest(question))
+        self._questions = FirstQuestions()
         self.conversation = ConversationPane(
             self._postil,
             self._background,
@@ -108,8 +115,9 @@ class Session(QObject):
             scope_to_here=lambda: self.reading.scope_to_here,
             empty=self._questions,
         )
-        self._strip = IngestStrip(self._jobs, actions)
-        self._panel = IngestPanel(self._jobs)
+        self._questions.suggested.connect(self.conversation.suggest)
+        self._strip = IngestStrip(self.jobs, actions)
+        self._panel = IngestPanel(self.jobs)
         self._window.set_panes(
             self.library, self.reading, self.conversation, (self._panel, self._strip)
         )
@@ -147,17 +155,17 @@ class Session(QObject):
         self._bridge.booksChanged.connect(verbs.refresh)
         verbs.told.connect(window.toast.tell)
         verbs.bookReadable.connect(self._book_readable)
-        verbs.bookWanted.connect(self._read_book)
+        verbs.bookWanted.connect(self.reading.open_book)
         verbs.bookGone.connect(self._book_gone)
         self.library.bookChosen.connect(self.reading.open_book)
         self.library.orderChanged.connect(self._keep_order)
-        for signal in (self._books.modelReset, self._books.rowsInserted, self._books.rowsRemoved):
-            signal.connect(lambda *_: self._welcome.show_books(self._books.rowCount()))
+        for signal in (self.books.modelReset, self.books.rowsInserted, self.books.rowsRemoved):
+            signal.connect(lambda *_: self._welcome.show_books(self.books.rowCount()))
 
     def _connect_ingest(self) -> None:
         actions, ingest = self._window.actions_, self._ingest
         ingest.told.connect(self._window.toast.tell)
-        everything = self._jobs.open_jobs
+        everything = self.jobs.open_jobs
         actions["pause_ingest"].triggered.connect(lambda: ingest.hold_or_go_on(everything()))
         actions["cancel_ingest"].triggered.connect(lambda: ingest.cancel(everything()))
         actions["show_jobs"].toggled.connect(self._panel.setVisible)
@@ -165,7 +173,7 @@ class Session(QObject):
         self._panel.pauseWanted.connect(ingest.hold_or_go_on)
         self._panel.cancelWanted.connect(ingest.cancel)
         self._panel.retryWanted.connect(ingest.retry)
-        self._strip.dismissed.connect(self._jobs.clear_over)
+        self._strip.dismissed.connect(self.jobs.clear_over)
 
     def _take_up_choices(self) -> None:
         self._choose_theme(self._settings.theme, keep=False)
@@ -176,22 +184,19 @@ class Session(QObject):
             self.conversation.scope_picker.set_choice(ScopeChoice(self._memory.scope))
 
     def _title_of(self, book_id: BookId) -> str | None:
-        book = self._books.book(book_id)
+        book = self.books.book(book_id)
         return None if book is None else book.title
-
-    def _read_book(self, book_id: BookId) -> None:
-        self.library.select_book(book_id)
-        self.reading.open_book(book_id)
 
     def _book_readable(self, book_id: BookId) -> None:
         """Open a book that has just come in, where none is open."""
         if self.reading.book_id is None:
-            self._read_book(book_id)
+            self.reading.open_book(book_id)
 
     def _book_opened(self, book_id: BookId) -> None:
         self._memory.book_id = book_id
+        self.library.select_book(book_id)
         self.conversation.set_book_open(True)
-        book = self._books.book(book_id)
+        book = self.books.book(book_id)
         self._questions.show_guide(book is not None and book.source_name == _GUIDE_FILE)
         self._window.setWindowTitle(f"{book.title} · Postil" if book is not None else "Postil")
 
@@ -204,10 +209,9 @@ class Session(QObject):
             self._window.setWindowTitle("Postil")
 
     def _show_place(self, place: Place) -> None:
-        if self._books.book(place.book_id) is None:
+        if self.books.book(place.book_id) is None:
             self._window.toast.tell("That book is no longer in the library.")
             return
-        self.library.select_book(place.book_id)
         self.reading.show_span(place.book_id, place.span)
         self.conversation.mark_place(place)
 

@@ -15,8 +15,9 @@ _WIDTH_PX = 520
 class Toast(QFrame):
     """Tells what went wrong, or was done, without being in the way."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
         self.setObjectName("toast")
         self._words = label(wrap=True)
         self._words.setAccessibleName("Notice")
@@ -45,8 +46,8 @@ class Toast(QFrame):
 
     def place(self) -> None:
         """Keep to the foot of the window."""
-        parent = self.parentWidget()
-        width = min(_WIDTH_PX, parent.width() - 2 * _MARGIN_PX)
+        room = self._window.size()
+        width = min(_WIDTH_PX, room.width() - 2 * _MARGIN_PX)
         self.setFixedWidth(width)
         self.adjustSize()
-        self.move((parent.width() - width) // 2, parent.height() - self.height() - 2 * _MARGIN_PX)
+        self.move((room.width() - width) // 2, room.height() - self.height() - 2 * _MARGIN_PX)

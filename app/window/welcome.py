@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.fonts import book_font
 from app.icons import pixmap
@@ -71,11 +69,17 @@ class Welcome(QWidget):
 
 
 class FirstQuestions(QWidget):
-    """The conversation pane before the first question: what one might ask."""
+    """The conversation pane before the first question: what one might ask.
 
-    def __init__(self, suggest: Callable[[str], None]) -> None:
+    Signals:
+        suggested: a question that the reader picked.
+    """
+
+    suggested = Signal(str)
+
+    def __init__(self) -> None:
         super().__init__()
-        self._suggest = suggest
+        self._shown: list[QWidget] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(8)
@@ -88,8 +92,9 @@ class FirstQuestions(QWidget):
 
     def show_guide(self, is_guide: bool) -> None:
         """Suggest questions where the guide is the open book, else say how to ask."""
-        while (item := self._buttons.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        for shown in self._shown:
+            shown.deleteLater()
+        self._shown.clear()
         if not is_guide:
             self._words.setText(
                 "Ask in your own words. The answer quotes your books, and every quote leads to "
@@ -98,7 +103,41 @@ class FirstQuestions(QWidget):
             return
         self._words.setText("The guide is a book like any other. Ask it something:")
         for question in FIRST_QUESTIONS:
-            button = quiet_button(
-                question, lambda question=question: self._suggest(question), kind="suggestion"
-            )
-            self._buttons.addWidget(button)
+            suggestion = _Suggestion(question)
+            suggestion.chosen.connect(self.suggested)
+            self._buttons.addWidget(suggestion)
+            self._shown.append(suggestion)
+
+
+class _Suggestion(QFrame):
+    """A question that can be taken up with a click or Enter; a push button would not wrap it.
+
+    Signals:
+        chosen: the question.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+        self.setProperty("kind", "card")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(question)
+        self.setToolTip("Put this question into the box (Enter)")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 8)
+        column.addWidget(label(question, wrap=True))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click takes the question up."""
+        if self.rect().contains(event.pos()):
+            self.chosen.emit(self._question)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """So does Enter."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.chosen.emit(self._question)
+            return
+        super().keyPressEvent(event)
