@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 from core.books import BookId
@@ -16,6 +17,9 @@ from core.persistence.owners import current_owner
 from core.ports import JobStore
 from rag.ingest.progress import Speedometer
 from rag.ingest.serial_thread import SerialThread
+
+_HEARTBEAT_SHARE = 0.3
+"""Of the silence after which another process takes a job over."""
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -111,9 +115,9 @@ class JobDesk:
         speed, eta_s = self._speed.characters_per_s, self._speed.eta_s(total - done)
         self._events.publish(JobProgressed(job.id, job.book_id, done, total, speed, eta_s))
 
-    def resume_clock(self) -> None:
-        """Leave the time in which nothing was embedded out of the speed."""
-        self._speed.resume()
+    def stop_clock(self) -> None:
+        """Leave the time until the next `advance` out of the speed: nothing is embedded."""
+        self._speed.pause()
 
     async def look(self, job_id: JobId) -> IngestJob:
         """Return a job as it is now, or as it was when its book was removed.
@@ -127,11 +131,18 @@ class JobDesk:
             return over.job
 
     async def beat(self) -> list[IngestJob]:
-        """Say that all held jobs are worked on; return those that others have ended or taken."""
+        """Say that all held jobs are worked on; return those that others have ended or taken.
+
+        One look at all jobs; only those not heard of for a while are written to.
+        """
+        held_ids = list(self._held)
+        active = {job.id: job for job in await self._database.run(self._jobs.all, active_only=True)}
         lost: list[IngestJob] = []
-        for job_id in list(self._held):
+        for job_id in held_ids:
+            job = active.get(job_id)
             try:
-                job = await self._on_job(job_id, self._jobs.heartbeat, job_id, self._owner)
+                if job is None or self._is_long_silent(job):
+                    job = await self._on_job(job_id, self._jobs.heartbeat, job_id, self._owner)
             except JobOverError as over:
                 lost.append(over.job)
                 continue
@@ -144,6 +155,12 @@ class JobDesk:
             elif job.paused != held.paused:
                 self._note(job)
         return lost
+
+    def _is_long_silent(self, job: IngestJob) -> bool:
+        if job.heartbeat_at is None:
+            return True
+        silence_s = (datetime.now(UTC) - job.heartbeat_at).total_seconds()
+        return silence_s > self._stale_after_s * _HEARTBEAT_SHARE
 
     async def release_all(self) -> None:
         """Give all held jobs up; whoever comes next goes on with them."""

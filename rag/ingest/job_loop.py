@@ -140,11 +140,11 @@ class JobLoop:
         except JobOverError as over:
             await self.let_go(over.job)
         except PostilError as error:
-            try:
-                await self._fail(job, error)
-            except StorageError:
-                self._to_read.append(job)
-                raise
+            await self._fail(job, error)
+        except Exception as error:
+            log.exception("job %d met an unexpected error", job.id)
+            reason = f"Something went wrong in Postil itself ({type(error).__name__})."
+            await self._fail(job, PostilError(reason))
 
     async def _take_up(self, job: IngestJob) -> None:
         """Go on with a job that another process left."""
@@ -179,7 +179,7 @@ class JobLoop:
             return self._stopped or self._woken.is_set() or self._desk.is_paused(job.id)
 
         on_progress = partial(self._desk.advance, job)
-        self._desk.resume_clock()
+        self._desk.stop_clock()
         try:
             is_done = await self._attempt(
                 job, lambda: self._embedding_stage.run(book_id, should_stop, on_progress)
@@ -189,8 +189,8 @@ class JobLoop:
             await self._desk.enter(job.id, JobState.DONE, error)
             return
         if is_done:
-            await self._desk.enter(job.id, JobState.DONE)
             self._events.publish(BookEmbedded(book_id))
+            await self._desk.enter(job.id, JobState.DONE)
         elif is_done is not None:
             self._to_embed.append(job)
 
@@ -215,9 +215,13 @@ class JobLoop:
         )
 
     async def _fail(self, job: IngestJob, error: PostilError) -> None:
-        await self._desk.fail(job.id, error)
-        if job.book_id is not None:
-            await self._set_status(job.book_id, BookStatus.FAILED, str(error))
+        try:
+            if job.book_id is not None:
+                await self._set_status(job.book_id, BookStatus.FAILED, str(error))
+            await self._desk.fail(job.id, error)
+        except StorageError:
+            self._to_read.append(job)  # not even that could be kept: to be tried again
+            raise
 
     async def _set_status(
         self, book_id: BookId, status: BookStatus, error: str | None = None

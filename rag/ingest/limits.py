@@ -21,8 +21,8 @@ class IngestLimits:
         max_worker_bytes: resident memory of the worker process.
         max_attempts: how often a job is tried when the worker process dies at it.
         batch_chunks: passages embedded and committed together; about 0.2 s of work.
-        heartbeat_s: how often a job's row is told that it is worked on, and looked at for a pause
-            or an end that another process asked for.
+        heartbeat_s: how often the jobs are looked at, for a pause or an end that another process
+            asked for, and told that they are worked on where that was long ago.
         stale_after_s: silence after which another process may take a job over.
     """
 

@@ -14,19 +14,24 @@ class Speedometer:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last = clock()
+        self._last: float | None = None
         self._characters = 0.0
         self._seconds = 0.0
 
-    def resume(self) -> None:
-        """Leave out the time since the last advance: nothing was under way."""
-        self._last = self._clock()
+    def pause(self) -> None:
+        """Leave out the time until the next advance: something else was under way."""
+        self._last = None
 
     def advance(self, characters: int) -> None:
-        """Note that so many characters were done since the last call."""
+        """Note that so many characters were done since the last call.
+
+        The first of all, and the first after a pause, only start the clock.
+        """
         now = self._clock()
-        elapsed_s = now - self._last
-        self._last = now
+        last, self._last = self._last, now
+        if last is None:
+            return
+        elapsed_s = now - last
         keep = math.exp(-elapsed_s / _MEMORY_S)
         self._characters = self._characters * keep + characters
         self._seconds = self._seconds * keep + elapsed_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from core.persistence.library import Library
 from rag.ingest.intake import Copy, Intake
 from rag.ingest.job_desk import JobDesk, JobOverError
 from rag.ingest.serial_thread import SerialThread
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,10 @@ class Reception:
         if self._was_brought_by(job, book):
             books.remove(book.id)
             for path in self._home.files_of(book):
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:  # still open in a worker that is ending, on Windows
+                    log.warning("could not remove %s: %s", path, error)
             return BookRemoved(book.id)
         if not book.status.has_text:
             books.set_status(book.id, BookStatus.CANCELLED)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.errors import ConflictError, StorageError
+from core.errors import CancelledByReaderError, ConflictError, StorageError
 from core.events import EventBus
 from core.home import Home
 from core.jobs import IngestJob, JobId, JobState
@@ -84,7 +84,7 @@ class AsyncIngestRunner:
             self._worker,
             limits.max_attempts,
         )
-        self._adding = asyncio.Lock()
+        self._receiving = asyncio.Lock()
         self._working: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
@@ -95,10 +95,13 @@ class AsyncIngestRunner:
         Raises:
             StorageError: the library refuses.
         """
-        await self._files.run(self._intake.remove_abandoned)
-        await self._queue_missing_embeddings()
-        self._working = asyncio.create_task(self._loop.run())
-        self._beating = asyncio.create_task(self._keep_beating())
+        async with self._receiving:
+            if self._closed:
+                return
+            await self._files.run(self._intake.remove_abandoned)
+            await self._queue_missing_embeddings()
+            self._working = asyncio.create_task(self._loop.run())
+            self._beating = asyncio.create_task(self._keep_beating())
         for task in (self._working, self._beating):
             task.add_done_callback(_log_failure)
 
@@ -112,7 +115,7 @@ class AsyncIngestRunner:
         self._closed = True
         self._intake.stop()
         self._loop.stop()
-        async with self._adding:
+        async with self._receiving:
             if self._beating is not None:
                 self._beating.cancel()
             tasks = [task for task in (self._working, self._beating) if task is not None]
@@ -131,8 +134,11 @@ class AsyncIngestRunner:
 
         Raises:
             StorageError: the library's database refuses.
+            CancelledByReaderError: the runner is closed.
         """
-        async with self._adding:
+        async with self._receiving:
+            if self._closed:
+                raise CancelledByReaderError("Postil is closing.")
             return [await self._add(path) for path in paths]
 
     async def _add(self, path: Path) -> JobId:

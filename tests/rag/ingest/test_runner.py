@@ -59,8 +59,8 @@ def _ends(span: Span) -> tuple[int, int]:
 
 async def test_events_tell_the_story_in_order(site: Site, tmp_path: Path) -> None:
     async with site.running() as runner:
-        (job_id,) = await runner.add([write_novel(tmp_path / "a.txt", seed=1)])
-        await runner.wait([job_id])
+        path = write_novel(tmp_path / "a.txt", seed=1, paragraphs=60)
+        await runner.wait(await runner.add([path]))
     states = [event.state for event in site.seen if isinstance(event, JobChanged)]
     assert list(dict.fromkeys(states)) == [
         JobState.QUEUED,
@@ -339,3 +339,22 @@ async def test_the_cover_is_kept_beside_the_book(site: Site, tmp_path: Path) -> 
     assert book.cover_name is not None
     assert (site.home.covers_dir / book.cover_name).read_bytes() == PIXEL
     assert all(path.exists() for path in site.home.files_of(book))
+
+
+@pytest.mark.expects_logs
+async def test_an_unexpected_error_fails_one_job_only(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write_novel(tmp_path / f"{seed}.txt", seed=seed, paragraphs=5) for seed in range(2)]
+    begin_text = type(site.library.books).begin_text
+
+    def break_on_the_first(books: object, book_id: int, summary: object) -> None:
+        if book_id == 1:
+            raise ZeroDivisionError
+        begin_text(books, book_id, summary)
+
+    monkeypatch.setattr(type(site.library.books), "begin_text", break_on_the_first)
+    async with site.running() as runner:
+        jobs = await runner.wait(await runner.add(paths))
+    assert [job.state for job in jobs] == [JobState.FAILED, JobState.DONE]
+    assert "ZeroDivisionError" in (jobs[0].error or "")
