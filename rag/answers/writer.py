@@ -70,7 +70,7 @@ class Writer:
 
     def _mark(self, number: int) -> None:
         glue = "" if not self._last or self._last in "\n " or is_cjk(self._last) else " "
-        self._events.append(TextAdded(f"{glue}[{number}]"))
+        self._tell(f"{glue}[{number}]")
         self._last = "]"
         self._last_mark = number
 
@@ -79,10 +79,17 @@ class Writer:
             self._space = ""
         elif not self._space and self._last == "]" and _needs_space(text[0]):
             self._space = " "
-        self._events.append(TextAdded(self._space + text))
+        self._tell(self._space + text)
         self._space = ""
         self._last = text[-1]
         self._last_mark = 0
+
+    def _tell(self, text: str) -> None:
+        """Add to the events' text; neighbouring pieces become one event."""
+        if self._events and isinstance(last := self._events[-1], TextAdded):
+            self._events[-1] = TextAdded(last.text + text)
+        else:
+            self._events.append(TextAdded(text))
 
     def _number(self, located: Located) -> int:
         key = (located.book_id, located.span)
