@@ -121,7 +121,7 @@ def believable(lines: Sequence[Line], candidates: list[Heading]) -> list[Heading
     """Keep labelled headings in their order, and bare numbers that count up with text between."""
     labelled = [c for c in candidates if c.label.rank is not Rank.NUMBER]
     numbers = [c for c in candidates if c.label.rank is Rank.NUMBER]
-    kept = [*_without_mentions(_without_title_page(labelled)), *_counting(lines, numbers)]
+    kept = [*_without_mentions(lines, _without_title_page(labelled)), *_counting(lines, numbers)]
     return sorted(kept, key=lambda heading: heading.first)
 
 
@@ -140,17 +140,25 @@ def _without_title_page(labelled: list[Heading]) -> list[Heading]:
     ]
 
 
-def _without_mentions(labelled: list[Heading]) -> Iterator[Heading]:
-    """Drop repetitions of the heading before, and Chinese paragraphs that mention a chapter."""
-    last: dict[str, int] = {}
+def _without_mentions(lines: Sequence[Line], labelled: list[Heading]) -> Iterator[Heading]:
+    """Drop running heads that repeat a heading, and paragraphs that begin by naming a chapter."""
+    last: dict[str, Heading] = {}
     for heading in labelled:
-        number, word = heading.label.number, heading.label.word
-        before = last.get(word, 0)
-        if number is None:
-            yield heading
-        elif number == 1 or number > before or not (word > "\u3000" or number == before):
-            last[word] = number
-            yield heading
+        label = heading.label
+        if label.number is not None:
+            before = last.get(label.word)
+            if before and _repeats(lines, before, heading):
+                continue
+            # What a higher heading opens may begin like the part before it.
+            last = {word: h for word, h in last.items() if h.label.rank <= label.rank}
+            last[label.word] = heading
+        yield heading
+
+
+def _repeats(lines: Sequence[Line], before: Heading, heading: Heading) -> bool:
+    if heading.label.run_on:
+        return (heading.label.number or 0) <= (before.label.number or 0)
+    return title_key(lines[before.first].text) == title_key(lines[heading.first].text)
 
 
 def _counting(lines: Sequence[Line], numbers: list[Heading]) -> Iterator[Heading]:

@@ -17,7 +17,7 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _NOT_WORDS = re.compile(r"[\W_]+")
-_PAGE = re.compile(r"[\s.·…]+(?:\d{1,4}|[ivxlc]+)$")
+_PAGE = re.compile(r"(?:[\s.·…]{2,}|…)(?:\d{1,4}|[ivxlc]+)$")
 _LONGEST_RUN = 4  # lines of prose that end a table of contents without more ado
 _WIDEST_ENTRY = 160
 _LONGEST_KEY = 200  # characters

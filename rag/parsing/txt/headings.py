@@ -17,6 +17,7 @@ _WIDEST_TITLE = 72  # cells
 _TITLE_BLANKS = 3  # blank lines before a title that has no label
 _FEWEST_TITLES = 3  # a book has that many chapters, or its set-apart lines are something else
 _FEWEST_NUMBERED = 3
+_DEEPEST = 6
 _SENTENCE_ENDS = ("!", "?", ",", ";", ":", '"', "”", "。", "！", "？", "」", "，")
 _OPENERS = tuple("\"“‘'«»„-–—「『([*_~=+|<{")
 _IDEOGRAPHIC_TITLE = re.compile(r"[\w\s　]{4,30}")
@@ -155,29 +156,39 @@ def _is_title(lines: Sequence[Line], start: int, stop: int) -> bool:
 
 
 def _with_levels(headings: list[Heading]) -> list[Heading]:
-    """Give each heading its level: of two kinds the higher rank, or the rarer one, is above."""
+    """Give each heading its level: the tiers that the book uses, counted from the top.
+
+    Volumes stand above parts, these above chapters, sections and bare numbers; of two kinds of
+    parts the rarer is above. Titles are chapters, or stand beside numbers that run through a book.
+    """
     numbered = [place for place, h in enumerate(headings) if h.label.number is not None]
-    counts = Counter((headings[p].label.rank, headings[p].label.word) for p in numbered)
-    ones = Counter(headings[p].label.word for p in numbered if headings[p].label.number == 1)
-    levels: dict[tuple[Rank, str], int] = {}
-    level, named = 0, 0
-    for family in sorted(counts, key=lambda family: (family[0], counts[family])):
-        rank, word = family
-        same = levels and rank is Rank.CHAPTER and any(r is rank for r, _ in levels)
-        if rank > Rank.PART and not named:
-            restarts = rank > Rank.CHAPTER and ones[word] > 1 and len(counts) < len(headings)
-            named = level + 1
-            level += restarts and any(h.label.number is None for h in headings)
-        level += not same
-        levels[family] = level
-    named = named or level + 1
-    first, last = (numbered[0], numbered[-1]) if numbered else (0, -1)
+    if not numbered:
+        return headings
+    counts = Counter(headings[place].label.word for place in numbered)
+
+    def tier(heading: Heading) -> tuple[Rank, int]:
+        rank = heading.label.rank
+        return (rank, counts[heading.label.word] if rank is Rank.PART else 0)
+
+    tiers = {tier(headings[place]) for place in numbered}
+    anew = sum(
+        headings[p].label.rank is Rank.NUMBER and headings[p].label.number == 1 for p in numbered
+    )
+    titles = (Rank.CHAPTER if (Rank.CHAPTER, 0) in tiers or anew > 1 else Rank.NUMBER, 0)
+    inside = headings[numbered[0] : numbered[-1]]
+    if any(heading.label.number is None for heading in inside):
+        tiers.add(titles)
+    levels = {tier: level for level, tier in enumerate(sorted(tiers), start=1)}
     result = []
     for place, heading in enumerate(headings):
+        following = headings[place + 1] if place + 1 < len(headings) else None
         if heading.label.number is not None:
-            level = levels[(heading.label.rank, heading.label.word)]
+            level = levels[tier(heading)]
+        elif place < numbered[0] or (place > numbered[-1] and heading.label.word):
+            level = 1
+        elif following and following.label.number == 1:  # it holds what is counted anew
+            level = max(1, levels[tier(following)] - 1)
         else:
-            outside = place < first or (place > last and heading.label.word)
-            level = 1 if outside else named
-        result.append(replace(heading, level=min(level, 6)))
+            level = levels.get(titles, len(levels))
+        result.append(replace(heading, level=min(level, _DEEPEST)))
     return result

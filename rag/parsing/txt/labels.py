@@ -29,12 +29,14 @@ class Label:
             like for a named part, "" for a title.
         number: its number; None for a named part or a title.
         title: what follows the number, "" where nothing does.
+        run_on: whether it follows with nothing between, as it also does in running Chinese text.
     """
 
     rank: Rank
     word: str
     number: int | None
     title: str
+    run_on: bool = False
 
 
 _WORDS = {
@@ -79,7 +81,7 @@ _IDEOGRAPHIC = re.compile(
     r"(?P<word>[回章节節卷集部篇折幕話话编編])(?:[\s　:：.、]+|(?=[^的了是在]))?(?P<rest>.*)"
 )
 _PREFIX = re.compile(r"《[^》]{0,20}》[\s　]*(?:目录|正文)?[\s　]+")
-_DECORATION = "-=*~_—＝＊ "
+_DECORATION = "-=*~—＝＊ "
 _SCROLL = re.compile(
     r"(?P<word>卷)\s*之?(?P<number>[〇零一二三四五六七八九十百千两\d]{1,6})"
     r"(?:[\s　:：.、]+(?P<rest>.*))?$"
@@ -189,4 +191,5 @@ def _ideographic(text: str) -> Label | None:
     number = number_of(found["number"])
     if number is None or rest[-1:] in ("。", "，", "；", "：", "」", "”", "．") or len(rest) > 60:
         return None
-    return Label(_IDEOGRAPHIC_RANKS[found["word"]], found["word"], number, rest)
+    run_on = text[found.end("word") : found.end("word") + 1].isalnum()
+    return Label(_IDEOGRAPHIC_RANKS[found["word"]], found["word"], number, rest, run_on)
