@@ -28,7 +28,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16384",  # KiB for each connection
-    "PRAGMA mmap_size = 268435456",
 )
 
 
