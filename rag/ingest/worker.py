@@ -44,7 +44,8 @@ from rag.parsing.formats import parse_book
 if TYPE_CHECKING:
     from rag.embedding import EmbeddingEngine
 
-_NICENESS = 10
+# A reader waits for words, and not for meaning: embedding gives way to reading, and both to others.
+_NICENESS = 5  # added to the parent's, and again for embedding
 _LOADING_LOOK_S = 0.2
 _Item = TypeVar("_Item")
 
@@ -111,6 +112,7 @@ class _Worker:
         self._channel = channel
         self._engine: EmbeddingEngine | None = None
         self._loading: Future[EmbeddingEngine] | None = None
+        self._embedding = ThreadPoolExecutor(1, "model", initializer=_give_way)
 
     def answer(self, request: Request) -> None:
         """Send all replies to a request; an error becomes the last of them."""
@@ -134,7 +136,7 @@ class _Worker:
     def _load_model(self, request: LoadModel) -> None:
         """Load on a thread: a book that is dropped meanwhile is read first."""
         if self._loading is None:
-            self._loading = ThreadPoolExecutor(1, "model").submit(_open_engine, request)
+            self._loading = self._embedding.submit(_open_engine, request)
         if not wait([self._loading], timeout=_LOADING_LOOK_S).done:
             self._channel.send(ModelLoading())
             return
@@ -145,7 +147,7 @@ class _Worker:
     def _embed(self, request: EmbedPassages) -> None:
         if self._engine is None:
             raise EmbeddingError("No embedding model is loaded.")
-        vectors = self._engine.embed_passages(request.texts)
+        vectors = self._embedding.submit(self._engine.embed_passages, request.texts).result()
         self._channel.send(PassagesEmbedded(vectors.astype("<f2").tobytes()))
 
 
@@ -208,7 +210,15 @@ def _silence() -> None:
 
 
 def _lower_priority() -> None:
-    import psutil
+    if sys.platform == "win32":
+        import psutil
 
-    process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else _NICENESS)
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(_NICENESS)
+
+
+def _give_way() -> None:
+    """Lower the calling thread further, where threads have a niceness: they hand it down."""
+    if sys.platform == "linux":
+        os.nice(_NICENESS)

@@ -15,6 +15,7 @@ from core.books import BookStatus
 from core.errors import OversizedBookError
 from core.events import JobProgressed
 from core.jobs import JobState
+from rag.embedding import DEFAULT_MODEL
 from rag.ingest.limits import IngestLimits
 from rag.ingest.messages import BookParsed, TextBegan, TextEnded, TextPart
 from rag.ingest.worker_process import WorkerDiedError, WorkerProcess
@@ -111,6 +112,7 @@ def test_the_worker_prints_nothing_and_dies_with_its_parent(tmp_path: Path) -> N
         f"""
 import asyncio, os, signal
 from pathlib import Path
+from rag.embedding import DEFAULT_MODEL
 from rag.ingest.limits import IngestLimits
 from rag.ingest.worker_process import WorkerProcess
 
@@ -187,3 +189,23 @@ async def _keep_killing() -> None:
         for worker in workers():
             worker.kill()
         await asyncio.sleep(0.05)
+
+
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own there")
+async def test_embedding_gives_way_to_reading_and_both_to_others(
+    model_cache: Path,
+) -> None:
+    worker = WorkerProcess(IngestLimits())
+    try:
+        assert await worker.load_model(DEFAULT_MODEL, model_cache, lambda: False)
+        await worker.send_passages(["A whale.", "A ship."] * 20)
+        await worker.receive_vectors()
+        (process,) = workers()
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        tasks = [thread.id for thread in process.threads()]
+        niceness = {task: os.getpriority(os.PRIO_PROCESS, task) - own for task in tasks}
+    finally:
+        await worker.close()
+    assert niceness[process.pid] == 5
+    assert list(niceness.values()).count(10) > len(os.sched_getaffinity(0))
