@@ -53,8 +53,8 @@ class VectorIndex:
     def added(self, ids: Int64Array, vectors: Float16Array, generation: int) -> None:
         """Take vectors that were just stored in the database, which thereby got to `generation`.
 
-        Spares reading them again. Where something else changed too, or the index is not open yet,
-        nothing is taken: the next `current` reads what is missing.
+        Spares reading them again. Where something else changed too nothing is taken: the next
+        `current` reads what is missing. A closed index takes nothing.
 
         Args:
             ids: of the chunks, shape (n,).
@@ -62,8 +62,11 @@ class VectorIndex:
             generation: what `EmbeddingStore.append` returned.
         """
         with self._lock:
-            if self._store is not None and generation == self._generation + 1:
-                self._store.add(ids, vectors)
+            if self._closed:
+                return
+            store = self._up_to_date() if self._store is None else self._store
+            if generation == self._generation + 1:
+                store.add(ids, vectors)
                 self._note_change(generation)
 
     def rebuild(self) -> int:

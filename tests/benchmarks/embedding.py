@@ -132,7 +132,9 @@ def fastembed_defaults() -> Embed:
         output_name="sentence_embedding",
     )
     folder = prepare(FLOAT32_MODEL, model_cache_dir())
-    model = TextEmbedding("float32", specific_model_path=str(folder))
+    model = TextEmbedding(
+        "float32", cache_dir=str(model_cache_dir()), specific_model_path=str(folder)
+    )
     return lambda texts: np.array(list(model.embed(texts)))
 
 

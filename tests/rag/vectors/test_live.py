@@ -124,14 +124,17 @@ def test_vectors_handed_over_beside_other_changes_are_still_right(
     assert len(index.current()) == 50
 
 
-def test_an_index_that_is_not_open_takes_nothing(
+def test_handing_vectors_over_opens_the_index(
     database: MemoryEmbeddingStore, open_index: OpenIndex, tmp_path: Path
 ) -> None:
     index = open_index()
-    vectors = clustered_vectors(10)
-    index.added(np.arange(10), vectors, database.store(range(10), vectors))
+    vectors = clustered_vectors(20)
+    index.added(np.arange(10), vectors[:10], database.store(range(10), vectors[:10]))
+    index.added(np.arange(10, 20), vectors[10:], database.store(range(10, 20), vectors[10:]))
+    assert database.read_count == 10
     index.close()
-    assert not manifest(tmp_path).exists()
+    assert manifest(tmp_path).exists()
+    index.added(np.arange(10), vectors[:10], 3)
 
 
 def test_the_index_is_saved_once_all_is_quiet(
