@@ -21,8 +21,11 @@ MIN_RELATIVE_SCORE = 0.6
 """A sentence is quoted beside the best one where it has at least this part of its score."""
 MIN_CONTENT_WORDS = 2
 """A sentence with fewer words that say something is an exclamation or a heading."""
-MEANING_WEIGHT = 1.0
-PASSAGE_WEIGHT = 0.5
+MEANING_WEIGHT = 2.0
+PASSAGE_WEIGHT = 1.0
+"""Beside a weight of 1 for the words: chosen among 60 settings on FairytaleQA, where the first
+sentence then lay in the evidence for .59 of 113 questions and for .30 of 44 rewritten ones (before,
+with .5 and 1: .58 and .23)."""
 
 
 def extract(
