@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import ContextOverflowError
+from rag.answers.events import Turn
 from rag.answers.expand import Excerpt
 
 MAX_ANSWER_TOKENS = 1024
@@ -51,6 +52,18 @@ class Budget:
     excerpts: tuple[Excerpt, ...]
     left_out: tuple[Excerpt, ...]
     excerpt_tokens: int
+
+
+def fit_history(history: Sequence[Turn], context_tokens: int) -> tuple[Turn, ...]:
+    """Return the latest turns that fit into history's share of a model's context."""
+    room = context_tokens // HISTORY_SHARE
+    kept: list[Turn] = []
+    for turn in reversed(history):
+        room -= estimate_tokens(turn.question) + estimate_tokens(turn.answer)
+        if room < 0:
+            break
+        kept.insert(0, turn)
+    return tuple(kept)
 
 
 def fit(excerpts: Sequence[Excerpt], context_tokens: int, fixed_text: str) -> Budget:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from rag.answers.budget import Budget, fit
+from rag.answers.budget import Budget, fit, fit_history
 from rag.answers.events import AnswerEvent
 from rag.answers.expand import Excerpt, expand
 from rag.answers.lookup import Lookup
@@ -87,12 +87,14 @@ def _prepare(request: Request, model: ChatModel, retriever: PassageSearch) -> _P
         seen["excerpts"] = len(excerpts)
         seen["characters"] = sum(len(excerpt.text) for excerpt in excerpts)
     with request.trace.stage("budget") as seen:
-        fixed = fixed_text(request.prompts, request.question, request.history)
+        history = fit_history(request.history, model.context_tokens)
+        fixed = fixed_text(request.prompts, request.question, history)
         budget = fit(excerpts, model.context_tokens, fixed)
         seen |= _budget_json(budget)
+        seen["turns"] = len(history)
     with request.trace.stage("prompt") as seen:
         messages = build_messages(
-            request.prompts, request.question, budget.excerpts, shelf, request.history
+            request.prompts, request.question, budget.excerpts, shelf, history
         )
         seen["language"] = request.language
         seen["version"] = request.prompts.version

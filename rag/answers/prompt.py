@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +18,8 @@ from rag.ports import ChatMessage
 
 LANGUAGES = ("en", "de", "es", "fr", "ja", "ru", "zh")
 """Languages that have a prompt of their own; the others get the first one's."""
+
+_MARK = re.compile(r" ?\[\d+\]")  # an earlier answer's numbers mean other passages
 
 NOT_FOUND_REPLY = "NOT FOUND"
 """What every prompt tells the model to reply when the passages do not answer."""
@@ -96,7 +99,7 @@ def build_messages(
     messages = [ChatMessage("system", prompts.system.strip())]
     for turn in history:
         messages.append(ChatMessage("user", turn.question))
-        messages.append(ChatMessage("assistant", turn.answer))
+        messages.append(ChatMessage("assistant", _MARK.sub("", turn.answer)))
     user = fill(prompts.user, passages=passages, question=_contained(question))
     return [*messages, ChatMessage("user", user.strip())]
 

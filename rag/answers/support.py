@@ -44,13 +44,22 @@ class Evidence:
 
     def located(self, span: Span | None) -> Located:
         """Return a sentence as a slice of the book, or all of the source for None."""
-        span = span or Span(0, len(self.source.row.text))
+        span = _inside_marks(self.source.row.text, span or Span(0, len(self.source.row.text)))
         return Located(
             self.source.book_id,
             Span(self.source.start + span.start, self.source.start + span.end),
             self.source.row.text[span.start : span.end],
             self.number,
         )
+
+
+def _inside_marks(text: str, span: Span) -> Span:
+    """Leave out the marks around a sentence that is all speech: it is shown in marks anyhow."""
+    speech = text[span.start : span.end]
+    marks = [index for index, character in enumerate(speech) if character in QUOTATION_MARKS]
+    if marks == [0, len(speech) - 1] and len(speech) > len(marks):
+        return Span(span.start + 1, span.end - 1)
+    return span
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,8 +209,9 @@ async def test_follow_ups_are_searched_with_the_question_before(
     ]
     assert isinstance(events[0], PassagesFound)
     assert any("Vengeance" in passage.text for passage in events[0].passages)
-    roles = [message["role"] for message in server.requests[0].body["messages"]]
-    assert roles == ["system", "user", "assistant", "user"]
+    messages = server.requests[0].body["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert messages[2]["content"] == "Starbuck."
 
 
 async def test_the_trace_tells_what_each_stage_saw(

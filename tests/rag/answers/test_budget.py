@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core.books import Book
 from core.scope import Scope
 from core.text import Span
-from rag.answers.budget import estimate_tokens, fit
+from rag.answers.budget import estimate_tokens, fit, fit_history
+from rag.answers.events import Turn
 from rag.answers.expand import MAX_EXCERPT_CHARACTERS, Excerpt, expand
 from rag.answers.shelf import Shelf
 from rag.passages import Passage
@@ -91,6 +92,14 @@ def test_what_is_sent_fits_and_the_rest_is_told(sizes: list[int], context_tokens
     assert sorted([*budget.excerpts, *budget.left_out], key=lambda e: e.rank) == excerpts
     used = sum(estimate_tokens(excerpt.text) for excerpt in budget.excerpts)
     assert used + budget.answer_tokens + estimate_tokens(fixed) <= context_tokens
+
+
+def test_the_latest_turns_are_kept_as_far_as_they_fit() -> None:
+    turns = [Turn(f"Question {n}?", "An answer of some length. " * 8) for n in range(5)]
+    kept = fit_history(turns, 1024)
+    assert kept == tuple(turns[-len(kept) :])
+    assert 0 < len(kept) < len(turns)
+    assert fit_history(turns, 100_000) == tuple(turns)
 
 
 @pytest.mark.corpus
