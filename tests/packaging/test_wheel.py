@@ -9,7 +9,8 @@ from pathlib import Path
 from bootstrap import ROOT
 
 PACKAGES = ("app", "core", "inference", "rag", "resources")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info")
+# The screenshots are for the README; a checkout that was installed may hold the rest.
+LEFT_OUT = shutil.ignore_patterns("screenshots", "__pycache__", "*.egg-info")
 
 
 def _build(folder: Path) -> Path:
