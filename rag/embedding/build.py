@@ -81,8 +81,8 @@ def _products_saturate() -> bool:
     """Say whether int8 products overflow here, as on x86 processors without VNNI.
 
     Their instruction (vpmaddubsw) adds two products of 8 bits in 16, so full-range weights would
-    be clipped; 7 bits fit. The product of two extreme vectors shows it. Vectors made either way
-    differ by no more than int8 vectors differ from the original, so they share a fingerprint.
+    be clipped; 7 bits fit. The product of two extreme vectors shows it. The mean cosine
+    with the original is then .992 instead of .994.
     """
     import onnxruntime
     from onnx import TensorProto, helper
