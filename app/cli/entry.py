@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from typing import Annotated
 
@@ -59,5 +58,4 @@ planned.register(application)
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    multiprocessing.freeze_support()  # the ingest worker is spawned from a frozen program too
     sys.exit(run_guarded(application))
