@@ -21,7 +21,7 @@ from rag.answers.ports import PassageSearch
 from rag.answers.shelf import Shelf
 from rag.passages import Passage, SearchMode
 
-MIN_SCORE = 0.5
+MIN_SCORE = 0.45
 """Best score of a search by words and meaning below which nothing supports an answer."""
 SURE_SCORE = 0.9
 """From here on, an unknown name does not count."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.books import Book
 from core.embeddings import EmbeddingFingerprint
 from core.errors import EmbeddingError
 from core.persistence.library import Library
@@ -117,8 +116,3 @@ def open_desk(folder: Path) -> Iterator[Desk]:
     finally:
         vectors.close()
         library.close()
-
-
-def text_of(library: Library, book: Book) -> str:
-    """Return a book's canonical text."""
-    return library.books.text(book.id)

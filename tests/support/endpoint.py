@@ -120,21 +120,24 @@ def scripted_endpoint() -> Iterator[ScriptedEndpoint]:
 async def _handle(
     endpoint: ScriptedEndpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
+    watch: asyncio.Future[bytes] | None = None
     try:
         request = await _read_request(reader)
-        gone = asyncio.ensure_future(reader.read(1))
+        watch = asyncio.ensure_future(reader.read(1))  # done when the client has left
         for step in endpoint.reply_to(request):
             if step.delay_s:
-                await asyncio.wait([gone], timeout=step.delay_s)
-            if gone.done():
+                await asyncio.wait([watch], timeout=step.delay_s)
+            if watch.done():
                 endpoint.hung_up.set()
                 return
             writer.write(step.data)
             await writer.drain()
-        gone.cancel()
     except (ConnectionError, asyncio.IncompleteReadError):
         endpoint.hung_up.set()
     finally:
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()

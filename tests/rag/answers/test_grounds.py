@@ -40,7 +40,7 @@ def enough(
     ("question", "score", "expected"),
     [
         ("What does Ahab hunt?", 0.6, True),
-        ("What does Ahab hunt?", 0.4, False),
+        ("What does Ahab hunt?", 0.35, False),
         ("What does Hermione hunt?", 0.6, False),
         ("What does Starbuk cry about vengeance on a dumb brute?", 1.1, True),
         ("What is Moby about?", 0.6, True),
