@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-import qasync  # isort: skip  # takes the Qt binding that is there already
-
 from app.background import Background
 from app.fonts import load_fonts
 from app.icons import application_icon
+from app.loop import WindowLoop
 from app.theme import Theme
 from app.window.main_window import MainWindow
 from app.window.session import Session
@@ -24,7 +22,6 @@ from core.home import Home
 if TYPE_CHECKING:
     from app.composition import Postil
 
-_DEFAULT_THREADS = 4
 # How long a busy thread may keep the interpreter from the window.
 _SWITCH_INTERVAL_S = 0.001
 
@@ -34,10 +31,8 @@ def run_window(home: Home) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     application = make_application()
     theme = Theme(application)
-    loop = qasync.QEventLoop(application)
+    loop = WindowLoop(application)
     asyncio.set_event_loop(loop)
-    executor = ThreadPoolExecutor(_DEFAULT_THREADS, thread_name_prefix="postil-work")
-    loop.set_default_executor(executor)
     with loop:
         return int(loop.run_until_complete(_run(home, theme)))
 

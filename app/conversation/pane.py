@@ -6,29 +6,27 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.background import Background
 from app.conversation.asking import Asked, Asker, foot_words
 from app.conversation.choices import EndpointPicker, ScopeChoice, ScopePicker
 from app.conversation.composer import Composer
+from app.conversation.history_menu import HistoryMenu
 from app.conversation.passage_card import Place
 from app.conversation.places import PlaceFinder
 from app.conversation.transcript import Transcript
 from app.conversation.turn_view import TurnView
 from app.theme import Theme
-from app.widgets import ElidedLabel, Pane, pane_bar, tool_button
+from app.widgets import BAR_HEIGHT_PX, ElidedLabel, Pane, pane_bar, tool_button
 from core.conversations import Conversation, Message
 from core.scope import Scope
 
 if TYPE_CHECKING:
     from app.composition import Postil
-
-_LISTED_CONVERSATIONS = 20
-_TITLE_CHARACTERS = 80
 
 
 class ConversationPane(Pane):
@@ -65,6 +63,7 @@ class ConversationPane(Pane):
         self._messages: list[Message] = []
         self._asker = Asker(postil, background)
         self._task: asyncio.Task[None] | None = None
+        self._streaming: asyncio.Task[None] | None = None
         self._build(empty)
         self._connect()
 
@@ -98,28 +97,31 @@ class ConversationPane(Pane):
         if self._task is not None:
             return
         view = self._add_view(question)
-        self._composer.set_busy(True)
-        self._actions["stop_answer"].setEnabled(True)
         asked = Asked(
             question, self._current_scope(), tuple(self._messages), self._conversation, view
         )
         self._task = self._background.spawn(self._ask(asked))
+        self._composer.set_busy(True)
+        self._enable_actions()
 
     def stop(self) -> None:
         """Stop the answer; what has come is kept."""
-        if self._task is not None:
-            self._task.cancel()
+        if self._streaming is not None:
+            self._streaming.cancel()
 
     async def finish(self) -> None:
         """Stop the answer and wait until what has come is kept."""
         task = self._task
         if task is not None:
-            task.cancel()
+            self.stop()
             await asyncio.wait((task,))
 
     def begin_anew(self) -> None:
         """Begin a new conversation."""
-        self.stop()
+        self._background.spawn(self._begin_anew())
+
+    async def _begin_anew(self) -> None:
+        await self.finish()
         self._conversation, self._messages = None, []
         self._transcript.clear()
         self._title.setText("Conversation")
@@ -180,7 +182,7 @@ class ConversationPane(Pane):
         actions["copy_answer"].triggered.connect(self._copy_last)
         actions["new_conversation"].triggered.connect(self.begin_anew)
         actions["pick_conversation"].triggered.connect(
-            lambda: self._background.spawn(self._drop_conversations())
+            lambda: self._background.spawn(self._drop_history())
         )
         self._tell_scope()
         self._enable_actions()
@@ -209,17 +211,15 @@ class ConversationPane(Pane):
         return view
 
     async def _ask(self, asked: Asked) -> None:
+        self._streaming = asyncio.ensure_future(self._asker.ask(asked))
         try:
-            await self._asker.ask(asked)
-        finally:
-            self._task = None
-            self._composer.set_busy(False)
-            self._actions["stop_answer"].setEnabled(False)
-        message = await self._asker.settle(asked)
-        if asked.view in self._transcript.turns:
-            self._messages.append(message)
+            await self._streaming
+            self._messages.append(await self._asker.settle(asked))
             self._take_up(asked.conversation)
-        self._enable_actions()
+        finally:
+            self._task = self._streaming = None
+            self._composer.set_busy(False)
+            self._enable_actions()
 
     def _take_up(self, conversation: Conversation | None) -> None:
         if conversation is not None and self._conversation is None:
@@ -244,7 +244,7 @@ class ConversationPane(Pane):
         return Scope.book(here.books[0].book_id)
 
     async def _show_conversation(self, conversation: Conversation) -> None:
-        self.stop()
+        await self.finish()
         messages = await self._background.read(
             self._postil.library.conversations.messages, conversation.id
         )
@@ -266,32 +266,19 @@ class ConversationPane(Pane):
                 )
         self._enable_actions()
 
-    async def _drop_conversations(self) -> None:
+    async def _drop_history(self) -> None:
         kept = await self._background.read(self._postil.library.conversations.all)
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for conversation in kept[:_LISTED_CONVERSATIONS]:
-            action = menu.addAction(conversation.title.replace("&", "&&")[:_TITLE_CHARACTERS])
-            action.triggered.connect(
-                lambda _=False, one=conversation: self._background.spawn(
-                    self._show_conversation(one)
-                )
-            )
-        if not kept:
-            menu.addAction("No conversation yet").setEnabled(False)
-        if self._conversation is not None:
-            menu.addSeparator()
-            menu.addAction("Remove this conversation", self._remove)
-        menu.popup(self.mapToGlobal(QPoint(16, 44)))
+        menu = HistoryMenu(kept, self._conversation, self)
+        menu.chosen.connect(lambda one: self._background.spawn(self._show_conversation(one)))
+        menu.removeWanted.connect(lambda: self._background.spawn(self._remove()))
+        menu.popup(self.mapToGlobal(QPoint(16, BAR_HEIGHT_PX)))
 
-    def _remove(self) -> None:
+    async def _remove(self) -> None:
         conversation = self._conversation
-        if conversation is None:
-            return
-        self.begin_anew()
-        self._background.spawn(
-            self._background.write(self._postil.library.conversations.remove, conversation.id)
-        )
+        await self._begin_anew()
+        if conversation is not None:
+            store = self._postil.library.conversations
+            await self._background.write(store.remove, conversation.id)
 
     def _choose_endpoint(self, name: str | None) -> None:
         def choose() -> None:

@@ -77,6 +77,10 @@ class Page(QTextEdit):
         self.setExtraSelections([])
         await self._lay_out()
 
+    def position_of(self, offset: int) -> int:
+        """Return the document position of an offset in the book."""
+        return self._positions.position_of(offset)
+
     def text_of(self, span: Span) -> str:
         """Return what the page shows at a span."""
         cursor = self._cursor(span)

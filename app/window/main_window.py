@@ -63,7 +63,8 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self, theme)
         self.toast = Toast(self)
         self._panes: Sequence[QWidget] = ()
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._splitter.hide()
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(1)
         self._narrowed = False
@@ -91,6 +92,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._splitter, 1)
+        self._splitter.show()
         for widget in foot:
             column.addWidget(widget)
         self.setCentralWidget(central)

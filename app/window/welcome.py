@@ -132,7 +132,7 @@ class _Suggestion(QFrame):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """A click takes the question up."""
-        if self.rect().contains(event.pos()):
+        if self.rect().contains(event.position().toPoint()):
             self.chosen.emit(self._question)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-import PySide6.QtWidgets  # qasync takes the binding that is there already
-import qasync
-
 from app.background import Background
 from app.composition import Postil, open_postil
+from app.loop import WindowLoop
 from app.main import make_application
 from app.theme import Theme
 from app.window.main_window import MainWindow
@@ -34,12 +31,11 @@ class OpenedWindow:
 
 
 @contextmanager
-def window_loop() -> Iterator[qasync.QEventLoop]:
+def window_loop() -> Iterator[WindowLoop]:
     """Run the application's loop as app.main does, and leave nothing of it behind."""
     application = make_application()
-    loop = qasync.QEventLoop(application)
+    loop = WindowLoop(application)
     asyncio.set_event_loop(loop)
-    loop.set_default_executor(ThreadPoolExecutor(2, thread_name_prefix="postil-work"))
     try:
         yield loop
     finally:
@@ -72,6 +68,3 @@ async def until(holds: Callable[[], object], timeout_s: float = WAIT_S) -> None:
     while not holds():
         assert monotonic() < deadline, f"still not so after {timeout_s} s"
         await asyncio.sleep(0.02)
-
-
-assert PySide6.QtWidgets
