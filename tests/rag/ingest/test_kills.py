@@ -22,6 +22,7 @@ pytestmark = pytest.mark.model
 
 _ROOT = Path(__file__).parents[3]
 _TIMEOUT_S = 120
+_KILLS = 5
 
 
 def _begin_adding(home: Path, paths: Sequence[Path]) -> subprocess.Popen[str]:
@@ -66,35 +67,42 @@ def novels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [write_novel(folder / f"{seed}.txt", seed=seed, paragraphs=30) for seed in range(3)]
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    novels: list[Path], built_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The home of a library whose ingest nothing disturbed."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTIL_MODEL_CACHE", str(built_model))
+        _finish(_begin_adding(home, novels))
+    return home
+
+
 @pytest.mark.parametrize(
-    "kills", [5, pytest.param(50, marks=pytest.mark.slow)], ids=["few", "many"]
+    "run", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10))]
 )
 async def test_kills_at_random_points_lose_and_duplicate_nothing(
-    tmp_path: Path, model_cache: Path, novels: list[Path], kills: int
+    tmp_path: Path, model_cache: Path, novels: list[Path], undisturbed: Path, run: int
 ) -> None:
-    chance = random.Random()
-    seed = chance.randrange(2**32)
-    print(f"seed {seed}")
-    chance.seed(seed)
-    _finish(_begin_adding(tmp_path / "undisturbed", novels))
-    homes = [tmp_path / f"killed-{number}" for number in range(max(1, kills // 5))]
-    for home in homes:
-        for _ in range(kills // len(homes)):
-            process = _begin_adding(home, novels)
-            _kill_after(process, chance.randint(1, 25), chance.uniform(0, 0.15))
-        books = _finish(_begin_adding(home, novels))
-        assert [book["status"] for book in books] == ["ready"] * len(novels)
-        await _assert_same_library(home, tmp_path / "undisturbed")
+    seed = random.randrange(2**32)
+    print(f"run {run}, seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(_KILLS):
+        process = _begin_adding(tmp_path / "killed", novels)
+        _kill_after(process, chance.randint(1, 25), chance.uniform(0, 0.15))
+    books = _finish(_begin_adding(tmp_path / "killed", novels))
+    assert [book["status"] for book in books] == ["ready"] * len(novels)
+    await _assert_same_library(tmp_path / "killed", undisturbed)
 
 
 async def test_two_processes_share_the_work(
-    tmp_path: Path, model_cache: Path, novels: list[Path]
+    tmp_path: Path, model_cache: Path, novels: list[Path], undisturbed: Path
 ) -> None:
     processes = [_begin_adding(tmp_path / "shared", paths) for paths in (novels, novels[::-1])]
     results = [_finish(process) for process in processes]
     assert [book["id"] for book in results[0]] == [book["id"] for book in results[1]][::-1]
-    _finish(_begin_adding(tmp_path / "undisturbed", novels))
-    await _assert_same_library(tmp_path / "shared", tmp_path / "undisturbed")
+    await _assert_same_library(tmp_path / "shared", undisturbed)
 
 
 async def _assert_same_library(first: Path, second: Path) -> None:
