@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -68,9 +67,9 @@ class Postil:
     @cached_property
     def fingerprint(self) -> EmbeddingFingerprint:
         """What the embeddings of this library belong to: the model, and how books are cut."""
-        from rag.chunking.chunker import CHUNKER_VERSION
+        from rag.chunking.fingerprint import passage_fingerprint
 
-        return replace(self.embedder.fingerprint, chunker_version=CHUNKER_VERSION)
+        return passage_fingerprint(self.embedder)
 
     @cached_property
     def vectors(self) -> VectorIndex:
