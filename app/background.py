@@ -52,11 +52,15 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         if replacing is not None:
-            previous = self._exclusive.get(replacing)
-            if previous is not None:
-                previous.cancel()
+            self.cancel(replacing)
             self._exclusive[replacing] = task
         return task
+
+    def cancel(self, name: str) -> None:
+        """Cancel the task last started in the place of `name`, if it still runs."""
+        task = self._exclusive.pop(name, None)
+        if task is not None:
+            task.cancel()
 
     async def close(self) -> None:
         """Cancel what still runs, wait for it, and let the threads end."""

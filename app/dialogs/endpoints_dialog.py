@@ -74,6 +74,10 @@ class EndpointsDialog(QDialog):
         """Add an endpoint."""
         EndpointDialog(self._postil, self._background, self).open()
 
+    def names(self) -> list[str]:
+        """Return the names shown."""
+        return [endpoint.name for endpoint in self._endpoints]
+
     def _refresh(self) -> None:
         self._background.spawn(self._load(), replacing="endpoints")
 

@@ -11,9 +11,8 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.actions import Actions
 from app.background import Background
 from app.reading.bars import PlaceBar, ReadingBar, VisitBar
+from app.reading.book_search import BookSearch
 from app.reading.contents_popup import ContentsPopup
-from app.reading.find_bar import FindBar
-from app.reading.finding import MAX_PLACES, find_places
 from app.reading.opened_book import OpenedBook, load_opened_book
 from app.reading.page import Page
 from app.reading.typography import BASE_SIZE_PX, PageStyle
@@ -28,6 +27,14 @@ _SETTLE_MS = 600
 MIN_FONT_SCALE = 0.6
 MAX_FONT_SCALE = 2.4
 _FONT_STEP = 1.1
+_BOOK_ACTIONS = (
+    "find",
+    "find_next",
+    "find_previous",
+    "larger_text",
+    "smaller_text",
+    "usual_text",
+)
 
 
 class ReadingPane(Pane):
@@ -63,7 +70,6 @@ class ReadingPane(Pane):
         self._opened: OpenedBook | None = None
         self._shown = -1
         self._visiting = False
-        self._places: list[Span] = []
         self._moving = asyncio.Lock()
         self._build(empty)
         self._settled = QTimer(self)
@@ -102,8 +108,10 @@ class ReadingPane(Pane):
 
     def close_book(self) -> None:
         """Show no book."""
+        self._background.cancel("reading")
         self._settled.stop()
         self._opened, self._shown = None, -1
+        self._search.take_up(None)
         self._stack.setCurrentIndex(0)
         self._enable_actions()
 
@@ -115,15 +123,21 @@ class ReadingPane(Pane):
 
     def _build(self, empty: QWidget) -> None:
         self._bar = ReadingBar(self._actions)
-        self._find = FindBar(self._actions)
         self._visit_bar = VisitBar(self._actions)
         self._page = Page()
+        self._search = BookSearch(
+            self._books,
+            self._background,
+            self._actions,
+            self._page.first_visible_offset,
+            self,
+        )
         self._place_bar = PlaceBar()
         reading = QWidget()
         column = QVBoxLayout(reading)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self._bar, self._find, self._visit_bar, self._page, self._place_bar):
+        for widget in (self._bar, self._search.bar, self._visit_bar, self._page, self._place_bar):
             column.addWidget(widget, 1 if widget is self._page else 0)
         self._stack = QStackedWidget()
         self._stack.addWidget(empty)
@@ -138,20 +152,17 @@ class ReadingPane(Pane):
         actions["contents"].triggered.connect(self._drop_contents)
         actions["previous_section"].triggered.connect(lambda: self._turn(-1))
         actions["next_section"].triggered.connect(lambda: self._turn(1))
+        self._page.turned.connect(lambda step: self._turn(step, to_end=step < 0))
         actions["back_to_place"].triggered.connect(self._return)
         actions["find"].triggered.connect(self._open_find)
-        actions["find_next"].triggered.connect(lambda: self._step(1))
-        actions["find_previous"].triggered.connect(lambda: self._step(-1))
         actions["larger_text"].triggered.connect(lambda: self._scale_text(_FONT_STEP))
         actions["smaller_text"].triggered.connect(lambda: self._scale_text(1 / _FONT_STEP))
         actions["usual_text"].triggered.connect(lambda: self.set_font_scale(1.0))
         self._theme.changed.connect(self._set_again)
-        self._page.turned.connect(self._turn)
         self._page.moved.connect(self._moved)
         self._visit_bar.stayed.connect(self._stay)
-        self._find.sought.connect(self._seek)
-        self._find.stepped.connect(self._step)
-        self._find.closed.connect(self._end_find)
+        self._search.placeWanted.connect(self._show_found)
+        self._search.ended.connect(self._end_find)
 
     async def _open(self, book_id: BookId) -> None:
         opened = await self._load(book_id)
@@ -173,9 +184,8 @@ class ReadingPane(Pane):
     async def _load(self, book_id: BookId) -> OpenedBook:
         self._settled.stop()
         opened = await self._background.read(load_opened_book, self._books, book_id)
-        self._opened, self._shown, self._places = opened, -1, []
-        if self._find.isVisible():
-            self._find.close_bar()
+        self._opened, self._shown = opened, -1
+        self._search.take_up(book_id)
         self.bookOpened.emit(book_id)
         return opened
 
@@ -190,20 +200,20 @@ class ReadingPane(Pane):
             self._settled.stop()
             style = PageStyle(BASE_SIZE_PX * self._font_scale, self._theme.colours)
             self._stack.setCurrentIndex(1)
+            self._shown = -1  # until the page is whole: this may be cancelled on the way
             await self._page.show_blocks(blocks, span, style)
             self._shown = index
             self._page.highlight(None, self._places_on_page())
             self._bar.show_section(opened, index)
             self._enable_actions()
 
-    def _turn(self, step: int) -> None:
-        """Go to the next section, or the end of the one before."""
+    def _turn(self, step: int, *, to_end: bool = False) -> None:
+        """Go to the next section or the one before, to its beginning or its end."""
         opened = self._opened
         if opened is None or not 0 <= self._shown + step < len(opened.sections):
             return
         span = opened.sections[self._shown + step].span
-        from_page = step < 0 and self.sender() is self._page
-        self._go(span.end if from_page else span.start, self._shown + step)
+        self._go(span.end if to_end else span.start, self._shown + step)
 
     def _go(self, offset: int, section: int | None = None) -> None:
         """Read on at an offset."""
@@ -281,58 +291,26 @@ class ReadingPane(Pane):
 
     def _open_find(self) -> None:
         if self._opened is not None:
-            self._find.open_bar(self._page.textCursor().selectedText())
+            self._search.bar.open_bar(self._page.textCursor().selectedText())
 
-    def _seek(self, phrase: str) -> None:
-        self._background.spawn(self._find_all(phrase), replacing="find")
-
-    async def _find_all(self, phrase: str) -> None:
-        opened = self._opened
-        if opened is None:
-            return
-        book_id = opened.book.id
-        self._places = await self._background.read(
-            lambda: find_places(self._books.text(book_id), phrase)
-        )
-        if not self._places:
-            self._page.highlight(None)
-            self._find.tell("Nothing found" if phrase.strip() else "")
-            return
-        self._step(0)
-
-    def _step(self, step: int) -> None:
-        """Show the next place found after the one on view, or the one before it."""
-        if self._opened is None or not self._places:
-            return
-        current = self._page.highlighted
-        if current in self._places:
-            index = (self._places.index(current) + step) % len(self._places)
-        else:
-            here = self._page.first_visible_offset()
-            after = (i for i, place in enumerate(self._places) if place.start >= here)
-            index = next(after, 0)
-        count = f"{len(self._places)}{'+' if len(self._places) == MAX_PLACES else ''}"
-        self._find.tell(f"{index + 1} of {count}")
-        self.show_span(self._opened.book.id, self._places[index])
+    def _show_found(self, place: Span) -> None:
+        if self._opened is not None:
+            self.show_span(self._opened.book.id, place)
 
     def _end_find(self) -> None:
-        self._places = []
         self._page.highlight(self._page.highlighted if self._visiting else None)
-        self._page.setFocus()
 
     def _places_on_page(self) -> list[Span]:
         if self._opened is None or self._shown < 0:
             return []
-        section = self._opened.sections[self._shown].span
-        return [place for place in self._places if place.overlaps(section)]
+        return self._search.within(self._opened.sections[self._shown].span)
 
     def _enable_actions(self) -> None:
         opened = self._opened
         last = -1 if opened is None else len(opened.sections) - 1
-        for name in ("find", "find_next", "find_previous", "larger_text", "smaller_text"):
+        for name in _BOOK_ACTIONS:
             self._actions[name].setEnabled(opened is not None)
-        self._actions["usual_text"].setEnabled(opened is not None)
         self._actions["contents"].setEnabled(opened is not None and bool(opened.chapters))
-        self._actions["previous_section"].setEnabled(opened is not None and self._shown > 0)
-        self._actions["next_section"].setEnabled(opened is not None and self._shown < last)
+        self._actions["previous_section"].setEnabled(self._shown > 0)
+        self._actions["next_section"].setEnabled(0 <= self._shown < last)
         self._actions["back_to_place"].setEnabled(opened is not None and self._visiting)
