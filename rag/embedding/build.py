@@ -19,7 +19,7 @@ from core.errors import EmbeddingError
 from rag.embedding.bundled import verified_weights
 from rag.embedding.catalogue import Precision
 
-BUILDER_VERSION = 2
+BUILDER_VERSION = 3
 """Grows whenever the models made here change."""
 
 MODEL_FILE = "model.onnx"

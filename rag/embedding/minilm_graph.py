@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -27,8 +27,9 @@ _OPSET = 17
 _FUSED_OPSET = 1
 _IR_VERSION = 8  # the oldest that opset 17 allows
 
-_SMOOTHING = 0.7
-_LEAST_RANGE = 0.2  # about what GELU gives at its least
+_SMOOTHING = 0.8
+_DEVIATIONS = 4
+_LEAST_ACTIVATION = 0.2  # about the lowest point of GELU
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,10 @@ def build_graph(weights: Mapping[str, Float32Array], shape: BertShape) -> onnx.M
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", shape.hidden])],
             graph.constants,
         ),
-        opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, _FUSED_OPSET)],
+        opset_imports=[
+            helper.make_opsetid("", _OPSET),
+            helper.make_opsetid(_FUSED, _FUSED_OPSET),
+        ],
         ir_version=_IR_VERSION,
         producer_name="postil",
     )
@@ -117,7 +121,8 @@ def _embed_tokens(
             "token_type_ids.int32",
             graph.constant("words", weights[prefix + "word_embeddings.weight"]),
             graph.constant(
-                "positions", weights[prefix + "position_embeddings.weight"][: shape.max_tokens]
+                "positions",
+                weights[prefix + "position_embeddings.weight"][: shape.max_tokens],
             ),
             graph.constant("token_types", weights[prefix + "token_type_embeddings.weight"]),
             graph.constant("embeddings.scale", weights[prefix + "LayerNorm.weight"]),
@@ -149,7 +154,8 @@ def _encode_layer(
                 np.concatenate([weights[p + ".weight"].T for p in projections], axis=1),
             ),
             graph.constant(
-                name + "qkv.bias", np.concatenate([weights[p + ".bias"] for p in projections])
+                name + "qkv.bias",
+                np.concatenate([weights[p + ".bias"] for p in projections]),
             ),
             "attention_mask.int32",
         ],
@@ -171,20 +177,24 @@ def _encode_layer(
     mixing = weights[source + "attention.output.dense.weight"].T
     projected = project(attended, mixing, name + "projection")
     mixed = add_and_normalise(projected, hidden, "attention.output", name + "mixed")
-    widened = project(mixed, weights[source + "intermediate.dense.weight"].T, name + "wide")
+    ranges = _feed_forward_ranges(weights, source)
+    widening = weights[source + "intermediate.dense.weight"].T
+    values, widening = _level(graph, mixed, ranges.mixed, widening)
     bias = graph.constant(name + "wide.bias", weights[source + "intermediate.dense.bias"])
+    widened = project(values, widening, name + "wide")
     activated = graph.node("BiasGelu", [widened, bias], name + "activated", domain=_FUSED)
-    sizes = _activation_sizes(weights, source)
-    levelled = graph.node(
-        "Mul", [activated, graph.constant(name + "levels", 1 / sizes)], name + "levelled"
-    )
-    narrowing = weights[source + "output.dense.weight"].T * sizes[:, None]
-    narrowed = project(levelled, narrowing, name + "narrow")
+    narrowing = weights[source + "output.dense.weight"].T
+    values, narrowing = _level(graph, activated, ranges.activated, narrowing)
+    narrowed = project(values, narrowing, name + "narrow")
     return add_and_normalise(narrowed, mixed, "output", name + "output")
 
 
 def _normalise(
-    graph: _GraphWriter, values: str, scale: Float32Array, shift: Float32Array, output: str
+    graph: _GraphWriter,
+    values: str,
+    scale: Float32Array,
+    shift: Float32Array,
+    output: str,
 ) -> str:
     """Append layer normalisation, out of operators that onnxruntime runs with vector instructions.
 
@@ -200,25 +210,43 @@ def _normalise(
     return graph.node("Add", [scaled, graph.constant(output + ".shift", shift)], output)
 
 
-def _activation_sizes(weights: Mapping[str, Float32Array], source: str) -> Float32Array:
-    """Return a factor for each channel of the feed-forward part's activations, near its range.
+def _level(
+    graph: _GraphWriter, values: str, ranges: Float32Array, matrix: Float32Array
+) -> tuple[str, Float32Array]:
+    """Even out the channels of what a matrix is multiplied with; return both, changed.
 
-    Int8 gives all channels one scale, and a single channel can be twenty times the others.
-    Dividing the activations by these factors and multiplying the next weights by them changes
-    nothing in exact arithmetic and spares precision (SmoothQuant, arXiv 2211.10438). Here the
-    ranges follow from the weights: after normalisation, a channel's input is about Gaussian.
-    Measured: cosine with the original .9940 instead of .9924 on English, .990 instead of .984 on
-    German; the exponent is SmoothQuant's alpha.
+    Int8 gives all channels of an activation one scale, and here single channels are twenty times
+    the others. Dividing the activations by a factor each and multiplying the matrix's rows by it
+    changes nothing in exact arithmetic and spares precision (SmoothQuant, arXiv 2211.10438; here
+    a power of the range alone was best). Measured: mean cosine with the original .9957 instead of
+    .9924 on English, .992 instead of .984 on German, for 3% of the time.
     """
-    scale = weights[source + "attention.output.LayerNorm.weight"]
+    factors = ranges**_SMOOTHING
+    factors = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    inverse = graph.constant(values + ".levels", 1 / factors)
+    return graph.node("Mul", [values, inverse], values + ".levelled"), matrix * factors[:, None]
+
+
+class _Ranges(NamedTuple):
+    """About the largest value of each channel."""
+
+    mixed: Float32Array
+    activated: Float32Array
+
+
+def _feed_forward_ranges(weights: Mapping[str, Float32Array], source: str) -> _Ranges:
+    """Return the ranges of what goes into the two matrices of a layer's feed-forward part.
+
+    They follow from the weights alone: normalisation leaves each channel about Gaussian, with
+    the deviation `scale` around `shift`, and so are sums of them.
+    """
+    scale = np.abs(weights[source + "attention.output.LayerNorm.weight"])
     shift = weights[source + "attention.output.LayerNorm.bias"]
     widening = weights[source + "intermediate.dense.weight"].T
     mean = shift @ widening + weights[source + "intermediate.dense.bias"]
-    deviation = np.sqrt(scale**2 @ widening**2)
-    largest = mean + 4 * deviation  # of each channel before the activation
+    largest = mean + _DEVIATIONS * np.sqrt(scale**2 @ widening**2)
     gelu = largest * [(1 + math.erf(value / math.sqrt(2))) / 2 for value in largest.tolist()]
-    sizes = np.maximum(gelu, _LEAST_RANGE) ** _SMOOTHING
-    return np.asarray(sizes / np.exp(np.log(sizes).mean()), dtype=np.float32)
+    return _Ranges(np.abs(shift) + _DEVIATIONS * scale, np.maximum(gelu, _LEAST_ACTIVATION))
 
 
 def _pool(graph: _GraphWriter, hidden: str) -> None:
@@ -227,6 +255,9 @@ def _pool(graph: _GraphWriter, hidden: str) -> None:
     graph.node("Unsqueeze", ["mask", graph.constant("last_axis", np.array([2]))], "mask_column")
     graph.node("Mul", [hidden, "mask_column"], "masked")
     graph.node(
-        "ReduceSum", ["masked", graph.constant("token_axis", np.array([1]))], "sum", keepdims=0
+        "ReduceSum",
+        ["masked", graph.constant("token_axis", np.array([1]))],
+        "sum",
+        keepdims=0,
     )
     graph.node("LpNormalization", ["sum"], OUTPUT, axis=1, p=2)

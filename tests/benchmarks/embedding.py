@@ -37,7 +37,7 @@ FLOAT32_MODEL = "all-MiniLM-L6-v2-fp32"
 NOVEL = Path("epub") / "standardebooks"
 EVEN_CHARACTERS = 100_000
 MIXED_CHARACTERS = 100_000
-RETRIEVAL_BOOKS = 3
+RETRIEVAL_BOOKS = 6
 DEPTHS = (1, 5, 10)
 
 Embed = Callable[[list[str]], Float32Array]

@@ -55,8 +55,8 @@ def check(cache: Path, reference: Reference, sentences: Sequence[str]) -> None:
     float32 = cosines("all-MiniLM-L6-v2-fp32", cache, sentences, expected)
     assert float32.min() >= 0.99999
     int8 = cosines(DEFAULT_MODEL, cache, sentences, expected)
-    assert int8.mean() >= 0.99
-    assert int8.min() >= 0.97
+    assert int8.mean() >= 0.994
+    assert int8.min() >= 0.98
 
 
 def test_parity_on_a_few_sentences(model_cache: Path, reference: Reference) -> None:
