@@ -5,9 +5,10 @@ question's words (rag.retrieval.fusion); and names: a question about somebody wh
 scope never mention is not answered by them, unless a passage fits it so well that the name is
 rather misspelt.
 
-Measured on FairytaleQA with the default embedding model, each question put to its own book (450,
-and 44 rewritten in other words), to another of the fifteen books (450), and questions on modern
-facts from XQuAD (300) put to a book: `tests/benchmarks/answers.py`.
+Measured with the default embedding model on FairytaleQA: of the 450 questions put to their own
+book .99 are answered, of 44 of them rewritten in other words .91; put to another of the fifteen
+books, which tell of kings and giants too, .48; of 300 questions on modern facts (XQuAD) .02.
+`tests/benchmarks/answers.py` measures it again.
 """
 
 from __future__ import annotations
