@@ -24,8 +24,8 @@ MIN_CONTENT_WORDS = 2
 MEANING_WEIGHT = 2.0
 PASSAGE_WEIGHT = 1.0
 """Beside a weight of 1 for the words; chosen among 60 settings on 113 of the FairytaleQA questions
-and 44 rewritten ones. On all 450, the first sentence quoted lies in the evidence for .65, one of the
-three for .84 (`tests/benchmarks/answers.py`)."""
+and 44 rewritten ones. On all 450, the first sentence quoted lies in the evidence for .65, one of
+the three for .84 (`tests/benchmarks/answers.py`)."""
 
 
 def extract(
