@@ -15,6 +15,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+# Beside tests/app, `import app` would find that folder.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from app.dialogs.endpoint_dialog import EndpointDialog
 from app.main import make_application
 from app.reading.contents_popup import ContentsPopup
@@ -133,6 +136,7 @@ async def show_answers(opened: OpenedWindow, photographer: Photographer) -> None
         )
         await asyncio.sleep(0.3)
         conversation.begin_anew()
+        await until(lambda: not conversation.transcript.turns)
         conversation.ask(QUESTION)
         await until(lambda: not conversation.busy, 60)
         await photographer.take(opened, "09-answer-with-model")

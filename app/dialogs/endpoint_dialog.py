@@ -57,6 +57,7 @@ class EndpointDialog(QDialog):
             self._fill(endpoint)
         self._tell_privacy()
         self._enable()
+        background.spawn(self._tell_place())
 
     def _build(self) -> None:
         self._name = _field("Name", "My model")
@@ -151,6 +152,12 @@ class EndpointDialog(QDialog):
             model=self._model.text().strip(),
             context_tokens=self._context.value(),
         )
+
+    async def _tell_place(self) -> None:
+        """Say where a key would be kept."""
+        place = await self._background.read(lambda: self._postil.secrets.place)
+        if not self._closing:
+            self._key.setToolTip(f"Kept in {place}, never in the library")
 
     def _tell_privacy(self) -> None:
         """Say where passages will go, before anything is sent."""

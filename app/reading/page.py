@@ -52,7 +52,6 @@ class Page(QTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Text of the book")
         self.setAcceptDrops(False)
-        self.setCursorWidth(0)
         self._positions = Positions((), Span(0, 0))
         self._style = PageStyle(BASE_SIZE_PX, LIGHT)
         self._passage: Span | None = None
@@ -74,6 +73,7 @@ class Page(QTextEdit):
         self._style = style
         self._fit_column()
         self.setDocument(document)
+        self.setCursorWidth(0)  # kept by the document's layout
         self.setExtraSelections([])
         await self._lay_out()
 

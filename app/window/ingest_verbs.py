@@ -100,4 +100,6 @@ class IngestVerbs(QObject):
             self._books.set_progress(event.book_id, event.done_characters / event.total_characters)
 
     def _failed(self, event: JobFailed) -> None:
-        self.told.emit(event.message)
+        book = None if event.book_id is None else self._books.book(event.book_id)
+        name = "A book" if book is None else f"“{book.title}”"
+        self.told.emit(f"{name} could not be read in. {event.message}")

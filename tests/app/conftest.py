@@ -26,6 +26,11 @@ Run = Callable[[Coroutine[Any, Any, R]], R]
 TEST_LIMIT_S = 90.0
 
 
+@pytest.fixture(autouse=True)
+def _no_real_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+
+
 @pytest.fixture(scope="session")
 def application() -> QApplication:
     return make_application()

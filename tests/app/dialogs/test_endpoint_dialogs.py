@@ -64,6 +64,7 @@ def test_it_says_where_passages_will_go(
     run(story())
 
 
+@pytest.mark.expects_logs  # without a keyring, keys go to files
 def test_an_endpoint_is_listed_tried_and_kept(
     run: Any, home: Home, theme: Theme, qtbot: QtBot
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_name_that_is_taken_is_not_taken_twice(
     run(story())
 
 
+@pytest.mark.expects_logs  # without a keyring, keys go to files
 def test_renaming_takes_the_key_and_the_choice_along(
     run: Any, home: Home, theme: Theme, qtbot: QtBot
 ) -> None:
