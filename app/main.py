@@ -16,6 +16,7 @@ from app.loop import WindowLoop
 from app.theme import Theme
 from app.window.main_window import MainWindow
 from app.window.session import Session
+from app.wording import plain_tip
 from core.errors import StorageError
 from core.home import Home
 
@@ -62,6 +63,7 @@ async def _run(home: Home, theme: Theme) -> int:
         await _tell_failure(window, str(error))
         await background.close()
         window.hide()
+        window.deleteLater()
         return 1
     session = Session(postil, window, background, theme)
     try:
@@ -96,7 +98,7 @@ async def _tell_failure(window: MainWindow, message: str) -> None:
     box.setIcon(QMessageBox.Icon.Warning)
     box.setWindowTitle("Postil")
     box.setText("The library does not open.")
-    box.setInformativeText(message)
+    box.setInformativeText(plain_tip(message))
     read = asyncio.get_running_loop().create_future()
     box.finished.connect(lambda: _set(read))
     box.open()

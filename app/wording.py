@@ -1,6 +1,8 @@
-"""Numbers in the reader's words."""
+"""Numbers in the reader's words, and words of books made safe to show."""
 
 from __future__ import annotations
+
+import html
 
 
 def percentage(fraction: float) -> str:
@@ -21,3 +23,11 @@ def duration(seconds: float) -> str:
 def count(number: int, one: str, many: str) -> str:
     """Return a number with its noun: "one book", "12 books"."""
     return f"one {one}" if number == 1 else f"{number:,} {many}"
+
+
+def plain_tip(text: str) -> str:
+    """Return a text for where Qt guesses whether it is mark-up, so that it is shown as it stands.
+
+    Tooltips and message boxes guess; a book's title could otherwise bring pictures with it.
+    """
+    return f"<p style='white-space: pre-wrap'>{html.escape(text)}</p>"

@@ -114,7 +114,7 @@ class Picker(QToolButton):
     def _elide(self) -> None:
         room = self.width() - _PICKER_PADDING_PX - self.fontMetrics().horizontalAdvance(" ▾") + 4
         words = self.fontMetrics().elidedText(self._choice, Qt.TextElideMode.ElideRight, room)
-        self.setText(f"{words} ▾")
+        self.setText(f"{words.replace('&', '&&')} ▾")
 
 
 class Composer(QFrame):

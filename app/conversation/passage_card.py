@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 from app.conversation.marked_text import MarkedText
 from app.theme import Theme
 from app.widgets import ElidedLabel, label
-from app.wording import percentage
+from app.wording import percentage, plain_tip
 from core.books import BookId
 from core.text import Span
 
@@ -65,7 +65,8 @@ class PassageCard(QFrame):
             where = " · ".join(filter(None, (where, percentage(place.fraction))))
         number = f"[{place.number}] " if place.number is not None else ""
         self.setAccessibleName(f"{number}{place.book_title}, {where}: {place.text}")
-        self.setToolTip(f"{place.book_title}\n{place.chapter}\nShow it on the page (Enter)".strip())
+        lines = (place.book_title, place.chapter, "Show it on the page (Enter)")
+        self.setToolTip(plain_tip("\n".join(filter(None, lines))))
         head = QHBoxLayout()
         head.setSpacing(8)
         if place.number is not None:

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.wording import percentage
+from app.wording import percentage, plain_tip
 from core.books import BookId
 from core.events import JobProgressed
 from core.jobs import IngestJob, JobId, JobState
@@ -108,7 +108,7 @@ class JobTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.UserRole:
             return job
         if role == Qt.ItemDataRole.ToolTipRole:
-            return job.error or job.source_path
+            return plain_tip(job.error or job.source_path)
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         match index.column():

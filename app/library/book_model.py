@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
 )
 
-from app.wording import percentage
+from app.wording import percentage, plain_tip
 from core.books import Book, BookId, BookStatus
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -69,7 +69,7 @@ class BookListModel(QAbstractListModel):
             case BookRole.FILTER:
                 return f"{book.title} {book.author} {book.source_name}"
             case Qt.ItemDataRole.ToolTipRole:
-                return book.error or f"{book.title}\n{book.author}".strip()
+                return plain_tip(book.error or f"{book.title}\n{book.author}".strip())
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{book.title}, {book.author}, {status_words(book)}"
         return None

@@ -14,6 +14,7 @@ from core.books import Book, BookId
 
 COVER_SIZE = QSize(44, 64)
 _RADIUS_PX = 3.0
+_KEPT_PICTURES = 1000
 # Cloth, ink: the bindings of an old shelf.
 _CLOTHS = (
     ("#6b2f2a", "#f2dfc4"),
@@ -50,7 +51,7 @@ class Covers(QObject):
             return self._set_in_type(book, pixel_ratio)
         key = (book.cover_name, pixel_ratio)
         if key not in self._pictures:
-            self._pictures[key] = None
+            self._keep(key, None)
             self._background.spawn(self._load(key, book.id))
         return self._pictures[key] or self._set_in_type(book, pixel_ratio)
 
@@ -59,8 +60,14 @@ class Covers(QObject):
         made = self._pictures.get(key)
         if made is None:
             made = draw_cover(book.title, book.author, pixel_ratio)
-            self._pictures[key] = made
+            self._keep(key, made)
         return made
+
+    def _keep(self, key: tuple[str, float], picture: QPixmap | None) -> None:
+        """Keep a picture, and let the oldest go where there are many."""
+        self._pictures[key] = picture
+        if len(self._pictures) > _KEPT_PICTURES:
+            del self._pictures[next(iter(self._pictures))]
 
     async def _load(self, key: tuple[str, float], book_id: BookId) -> None:
         name, pixel_ratio = key

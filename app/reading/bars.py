@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 from app.actions import Actions
 from app.reading.opened_book import OpenedBook
 from app.widgets import ElidedLabel, pane_bar, quiet_button, tool_button
-from app.wording import percentage
+from app.wording import percentage, plain_tip
 
 _PROGRESS_STEPS = 1000
 
@@ -61,7 +61,7 @@ class ReadingBar(QFrame):
         self._chapter_title.setText(section.label or opened.book.title)
         words = [opened.book.title, opened.book.author] if section.label else [opened.book.author]
         self._book_title.setText(" · ".join(word for word in words if word))
-        self._chapter_title.setToolTip(section.label)
+        self._chapter_title.setToolTip(plain_tip(section.label))
 
 
 class VisitBar(QFrame):
@@ -113,4 +113,4 @@ class PlaceBar(QFrame):
         fraction = opened.fraction(offset)
         self._bar.setValue(round(fraction * _PROGRESS_STEPS))
         self._words.setText(percentage(fraction))
-        self._words.setToolTip(opened.place(offset))
+        self._words.setToolTip(plain_tip(opened.place(offset)))

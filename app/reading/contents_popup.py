@@ -16,6 +16,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
+from app.wording import plain_tip
 from core.text import Chapter
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -41,7 +42,7 @@ class ContentsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _INDENT * (chapter.level - 1) + (chapter.title or "Untitled")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return chapter.title
+            return plain_tip(chapter.title)
         if role == Qt.ItemDataRole.UserRole:
             return chapter
         return None

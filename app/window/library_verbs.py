@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
@@ -169,6 +169,7 @@ class LibraryVerbs(QObject):
         what = f"“{books[0].title}”" if len(books) == 1 else f"{len(books)} books"
         box = QMessageBox(self._window)
         box.setWindowTitle("Remove from the library")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"Remove {what} from the library?")
         box.setInformativeText(
             "Postil's copy of the text, your place in it and its search index go. "

@@ -86,7 +86,14 @@ def test_changes_touch_only_their_rows(model: BookListModel) -> None:
     assert changed == [1]
     assert resets == []
     assert [one.id for one in model.books()] == [1, 2, 4, 9]
-    assert model.index(model.row_of(2) or 0).data(Qt.ItemDataRole.ToolTipRole) == "No text."
+    assert "No text." in model.index(model.row_of(2) or 0).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_a_title_is_no_mark_up_in_a_tooltip(model: BookListModel) -> None:
+    model.update_books({1: book(1, "<img src='http://example.org/x.png'>")})
+    tip = model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "<img" not in tip
+    assert "&lt;img" in tip
 
 
 def test_all_books_at_once_keeps_the_rows_that_stay(model: BookListModel) -> None:
