@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from core.errors import StorageError
 HOME_VARIABLE = "POSTIL_HOME"
 MODEL_CACHE_VARIABLE = "POSTIL_MODEL_CACHE"
 _APPLICATION = "Postil"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,18 @@ class Home:
         """All files that belong to a book; some may be gone."""
         cover = [] if book.cover_name is None else [self.covers_dir / book.cover_name]
         return [self.source_of(book), *cover]
+
+    def remove_files_of(self, book: Book) -> None:
+        """Remove the files of a book that has left the library.
+
+        A file that the system does not let go of, as Windows does not while it is open elsewhere,
+        is logged and stays: nothing refers to it any more.
+        """
+        for path in self.files_of(book):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("could not remove %s: %s", path, error)
 
     def prepare(self) -> None:
         """Create the folders that are missing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from core.persistence.library import Library
 from rag.ingest.intake import Copy, Intake
 from rag.ingest.job_desk import JobDesk, JobOverError
 from rag.ingest.serial_thread import SerialThread
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +135,7 @@ class Reception:
             return None
         if self._was_brought_by(job, book):
             books.remove(book.id)
-            for path in self._home.files_of(book):
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:  # still open in a worker that is ending, on Windows
-                    log.warning("could not remove %s: %s", path, error)
+            self._home.remove_files_of(book)
             return BookRemoved(book.id)
         if not book.status.has_text:
             books.set_status(book.id, BookStatus.CANCELLED)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from core.books import Book, BookStatus
 from core.errors import StorageError
 from core.home import HOME_VARIABLE, MODEL_CACHE_VARIABLE, Home, model_cache_dir
+from core.text import BookMetadata
 
 
 def test_the_argument_goes_before_the_environment(
@@ -60,3 +63,23 @@ def test_the_model_cache_is_where_the_environment_says(
     assert model_cache_dir() == tmp_path
     monkeypatch.delenv(MODEL_CACHE_VARIABLE)
     assert model_cache_dir().is_absolute()
+
+
+@pytest.mark.expects_logs
+def test_a_file_that_cannot_be_removed_keeps_no_other_from_going(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    book = Book(
+        1, "hash", BookMetadata("A"), "epub", BookStatus.READY, "a.epub", datetime.now(UTC),
+        cover_name="hash.png",
+    )  # fmt: skip
+    copy, cover = home.files_of(book)
+    copy.mkdir()  # what no unlink removes, on any system
+    cover.touch()
+    home.remove_files_of(book)
+    assert copy.exists()
+    assert not cover.exists()
+    assert str(copy) in caplog.text
+    home.remove_files_of(book)  # gone already is no error
