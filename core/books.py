@@ -40,7 +40,8 @@ class Book:
         id: its number, never used again after removal.
         content_hash: SHA-256 of the source file, in hexadecimal; the same file twice is one book.
         metadata: title, authors, language.
-        format: "epub" or "txt".
+        format: "epub" or "txt" once its text is stored; until then, and where that failed, the
+            suffix of its file, whatever that is: "pdf", or "" for none.
         status: how far it has come.
         source_name: the name the file had when it was added.
         added_at: in UTC.

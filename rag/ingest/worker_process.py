@@ -217,7 +217,7 @@ class WorkerProcess:
         assert self._process is not None
         if time.monotonic() > deadline:
             self._forget()
-            raise OversizedBookError("Reading this book took too long, so it was stopped.")
+            raise OversizedBookError("Taking this book in lasted too long, so it was stopped.")
         try:
             resident_bytes = psutil.Process(self._process.pid).memory_info().rss
         except psutil.NoSuchProcess:
@@ -226,7 +226,7 @@ class WorkerProcess:
             self._forget()
             limit_mib = self._limits.max_worker_bytes // (1024 * 1024)
             raise OversizedBookError(
-                f"Reading this book took more than {limit_mib} MiB of memory, so it was stopped."
+                f"Taking this book in needed over {limit_mib} MiB of memory, so it was stopped."
             )
 
     def _broken(self, reason: str) -> WorkerDiedError:
