@@ -12,6 +12,7 @@ from app.theme import Theme
 
 _LEAD_IN = 80
 _ELLIPSIS = "… "
+_ELLIPSIS_ROOM = 4
 
 
 class MarkedText(QWidget):
@@ -46,10 +47,9 @@ class MarkedText(QWidget):
     def heightForWidth(self, width: int) -> int:
         """Return the height of the lines shown at a width."""
         layout = self._lay_out(width)
-        lines = min(layout.lineCount(), self._max_lines)
-        if lines == 0:
+        if layout.lineCount() == 0:
             return 0
-        last = layout.lineAt(lines - 1)
+        last = layout.lineAt(layout.lineCount() - 1)
         return int(last.y() + last.height()) + 1
 
     def sizeHint(self) -> QSize:
@@ -61,23 +61,18 @@ class MarkedText(QWidget):
         return QSize(80, 0)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
-        """Paint the lines, the last with an ellipsis where more follow."""
+        """Paint the lines."""
         layout = self._lay_out(self.width())
         painter = QPainter(self)
         painter.setPen(QColor(self._theme.colours.text))
-        marks = self._marks()
-        shown = min(layout.lineCount(), self._max_lines)
-        if layout.lineCount() > shown:
-            bottom = layout.lineAt(shown - 1)
-            painter.setClipRect(0, 0, self.width(), int(bottom.y() + bottom.height()) + 1)
-        layout.draw(painter, QPointF(0, 0), marks)
+        layout.draw(painter, QPointF(0, 0), self._marks(layout.text()))
         painter.end()
 
-    def _marks(self) -> list[QTextLayout.FormatRange]:
+    def _marks(self, shown: str) -> list[QTextLayout.FormatRange]:
         if self._marked is None:
             return []
         mark = QTextLayout.FormatRange()
-        first, last = self._marked
+        first, last = self._marked[0], min(self._marked[1], len(shown))
         mark.start = utf16_length(self._text[:first])
         mark.length = utf16_length(self._text[first:last])
         look = QTextCharFormat()
@@ -86,7 +81,17 @@ class MarkedText(QWidget):
         return [mark]
 
     def _lay_out(self, width: int) -> QTextLayout:
-        layout = QTextLayout(self._text, self._font)
+        """Lay out what fits, with an ellipsis at its end where there is more."""
+        layout = self._lines(self._text, width)
+        if layout.lineCount() <= self._max_lines:
+            return layout
+        last = layout.lineAt(self._max_lines - 1)
+        units = last.textStart() + last.textLength()
+        shown = self._text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", errors="ignore")
+        return self._lines(f"{shown[:-_ELLIPSIS_ROOM].rstrip(' ,;:')}…", width)
+
+    def _lines(self, text: str, width: int) -> QTextLayout:
+        layout = QTextLayout(text, self._font)
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         layout.setTextOption(option)

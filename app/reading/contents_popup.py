@@ -9,6 +9,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
+    QSize,
     QSortFilterProxyModel,
     Qt,
     Signal,
@@ -22,7 +23,15 @@ from core.text import Chapter
 AnyIndex = QModelIndex | QPersistentModelIndex
 _INDENT = "\u2003"
 _WIDTH_PX = 360
-_HEIGHT_PX = 440
+_MAX_HEIGHT_PX = 480
+_ROW_PX = 28
+_FRAME_PX = 64
+_STEPS: dict[int, int] = {
+    Qt.Key.Key_Down: 1,
+    Qt.Key.Key_Up: -1,
+    Qt.Key.Key_PageDown: 10,
+    Qt.Key.Key_PageUp: -10,
+}
 
 
 class ContentsModel(QAbstractListModel):
@@ -45,6 +54,8 @@ class ContentsModel(QAbstractListModel):
             return plain_tip(chapter.title)
         if role == Qt.ItemDataRole.UserRole:
             return chapter
+        if role == Qt.ItemDataRole.SizeHintRole:
+            return QSize(0, _ROW_PX)
         return None
 
 
@@ -80,7 +91,8 @@ class ContentsPopup(QFrame):
         column.setSpacing(8)
         column.addWidget(self._filter)
         column.addWidget(self._list)
-        self.resize(_WIDTH_PX, _HEIGHT_PX)
+        wanted = _FRAME_PX + _ROW_PX * len(chapters)
+        self.resize(_WIDTH_PX, min(wanted, _MAX_HEIGHT_PX))
         self._filter.textChanged.connect(self._narrow)
         self._filter.returnPressed.connect(lambda: self._choose(self._list.currentIndex()))
         self._list.clicked.connect(self._choose)
@@ -95,9 +107,7 @@ class ContentsPopup(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrows move in the list while the filter has the focus."""
-        steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 10}
-        steps[Qt.Key.Key_PageUp] = -10
-        step = steps.get(Qt.Key(event.key()))
+        step = _STEPS.get(event.key())
         if step is None:
             super().keyPressEvent(event)
             return

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QTextEdit, QWidget
 from app.reading.positions import Positions
 from app.reading.typography import BASE_SIZE_PX, PageStyle
 from app.theme import LIGHT
-from core.text import PlacedBlock, Span
+from core.text import BlockKind, PlacedBlock, Span
 
 _SLICE_S = 0.004
 _COLUMN_EMS = 35.0
@@ -44,10 +44,8 @@ class Page(QTextEdit):
         super().__init__(parent)
         self.setObjectName("page")
         self.setReadOnly(True)
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
+        # Not by keyboard: that brings a caret, and arrows that move it where a reader would scroll.
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Text of the book")
@@ -73,7 +71,6 @@ class Page(QTextEdit):
         self._style = style
         self._fit_column()
         self.setDocument(document)
-        self.setCursorWidth(0)  # kept by the document's layout
         self.setExtraSelections([])
         await self._lay_out()
 
@@ -128,8 +125,17 @@ class Page(QTextEdit):
         return self._offset_near(QPoint(viewport.width(), viewport.height() - 4))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Page keys go on to the next section at the end of this one, and back likewise."""
+        """Arrows scroll; page keys go on to the next section at this one's end, and back."""
         bar = self.verticalScrollBar()
+        scrolls: dict[int, int] = {  # by number: not every key has a name
+            Qt.Key.Key_Up: bar.value() - self._line_px(),
+            Qt.Key.Key_Down: bar.value() + self._line_px(),
+            Qt.Key.Key_Home: bar.minimum(),
+            Qt.Key.Key_End: bar.maximum(),
+        }
+        if event.key() in scrolls:
+            bar.setValue(scrolls[event.key()])
+            return
         back = event.key() == Qt.Key.Key_PageUp or (
             event.key() == Qt.Key.Key_Space
             and event.modifiers() == Qt.KeyboardModifier.ShiftModifier
@@ -139,7 +145,7 @@ class Page(QTextEdit):
             if at_end:
                 self.turned.emit(-1 if back else 1)
             else:
-                step = bar.pageStep() - round(self._style.size_px * 1.5)
+                step = bar.pageStep() - self._line_px()
                 bar.setValue(bar.value() + (-step if back else step))
             event.accept()
             return
@@ -169,6 +175,9 @@ class Page(QTextEdit):
             if time.perf_counter() > deadline:
                 await asyncio.sleep(0)
                 deadline = time.perf_counter() + _SLICE_S
+
+    def _line_px(self) -> int:
+        return round(self._style.size_px * 1.6)
 
     def _fit_column(self) -> None:
         room = self.width() - self.verticalScrollBar().sizeHint().width()
@@ -213,6 +222,8 @@ async def _set_document(positions: Positions, style: PageStyle) -> QTextDocument
         cursor.setBlockFormat(style.block_format(piece.block, previous))
         cursor.setBlockCharFormat(letters)
         cursor.insertText(piece.text.translate(_QT_RESERVED), letters)
+        if piece.block.kind is BlockKind.LIST_ITEM:
+            cursor.createList(style.list_format(piece.block))
         previous = piece.block
         if time.perf_counter() > deadline:
             cursor.endEditBlock()

@@ -45,10 +45,12 @@ class ReadingPane(Pane):
 
     Signals:
         bookOpened: its id.
+        bookClosed: no book is open any more.
         fontScaleChanged: size of the text, as a multiple of the usual.
     """
 
     bookOpened = Signal(int)
+    bookClosed = Signal()
     fontScaleChanged = Signal(float)
 
     def __init__(
@@ -114,6 +116,7 @@ class ReadingPane(Pane):
         self._search.take_up(None)
         self._stack.setCurrentIndex(0)
         self._enable_actions()
+        self.bookClosed.emit()
 
     def set_font_scale(self, scale: float) -> None:
         """Set the size of the text and keep the place."""

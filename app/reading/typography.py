@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat
+from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextListFormat
 
 from app.fonts import BOOK_FAMILIES, CODE_FAMILIES, UI_FAMILIES
 from app.theme import Colours
@@ -16,6 +16,11 @@ BASE_SIZE_PX = 18.0
 _LINE_HEIGHT_PERCENT = 110.0
 _TIGHT_LINE_HEIGHT_PERCENT = 97.0
 _HEADING_SCALES = {1: 1.75, 2: 1.45, 3: 1.2}
+_BULLETS = (
+    QTextListFormat.Style.ListDisc,
+    QTextListFormat.Style.ListCircle,
+    QTextListFormat.Style.ListSquare,
+)
 _PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 
 
@@ -87,7 +92,7 @@ class PageStyle:
                 made.setTopMargin(0 if before is BlockKind.VERSE else em * 0.8)
                 made.setLineHeight(_TIGHT_LINE_HEIGHT_PERCENT, _PROPORTIONAL)
             case BlockKind.LIST_ITEM:
-                made.setLeftMargin(em * (1.4 + 1.4 * block.level))
+                made.setTopMargin(0 if before is BlockKind.LIST_ITEM else em * 0.5)
                 made.setBottomMargin(em * 0.3)
             case BlockKind.NOTE:
                 made.setLineHeight(_TIGHT_LINE_HEIGHT_PERCENT, _PROPORTIONAL)
@@ -101,4 +106,11 @@ class PageStyle:
                 made.setLineHeight(_TIGHT_LINE_HEIGHT_PERCENT, _PROPORTIONAL)
                 made.setTopMargin(0 if before is block.kind else em * 0.8)
                 made.setBottomMargin(em * 0.2)
+        return made
+
+    def list_format(self, block: Block) -> QTextListFormat:
+        """Return the bullet of a list item and how far it is indented."""
+        made = QTextListFormat()
+        made.setStyle(_BULLETS[block.level % len(_BULLETS)])
+        made.setIndent(1 + block.level)
         return made

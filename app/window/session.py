@@ -127,6 +127,7 @@ class Session(QObject):
         self._connect_ingest()
         reading, conversation, actions = self.reading, self.conversation, self._window.actions_
         reading.bookOpened.connect(self._book_opened)
+        reading.bookClosed.connect(self._book_closed)
         reading.fontScaleChanged.connect(self._keep_font_scale)
         conversation.placeChosen.connect(self._show_place)
         conversation.scopeChanged.connect(self._keep_scope)
@@ -203,10 +204,12 @@ class Session(QObject):
     def _book_gone(self, book_id: BookId) -> None:
         if self.reading.book_id == book_id:
             self.reading.close_book()
-            self._memory.book_id = None
-            self.conversation.set_book_open(False)
-            self._questions.show_guide(False)
-            self._window.setWindowTitle("Postil")
+
+    def _book_closed(self) -> None:
+        self._memory.book_id = None
+        self.conversation.set_book_open(False)
+        self._questions.show_guide(False)
+        self._window.setWindowTitle("Postil")
 
     def _show_place(self, place: Place) -> None:
         if self.books.book(place.book_id) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,26 +70,32 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture(autouse=True)
-def _no_dangling_qt(application: QApplication) -> Iterator[None]:
+def _no_dangling_qt(application: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail on a window, timer or animation that outlives its test: such crash a later one."""
     before = set(application.topLevelWidgets())
+    timers = _note_started(monkeypatch, QTimer)
+    animations = _note_started(monkeypatch, QAbstractAnimation)
     yield
     for _ in range(3):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         application.processEvents()
-    gc.collect()
     windows = [widget for widget in application.topLevelWidgets() if widget not in before]
     assert not windows, f"windows left: {windows}"
-    assert not _running(QTimer), f"timers left running: {_running(QTimer)}"
-    assert not _running(QAbstractAnimation), "animations left running"
+    left = [one for one in timers if shiboken6.isValid(one) and one.isActive()]
+    assert not left, f"timers left running: {left}"
+    stopped = QAbstractAnimation.State.Stopped
+    left = [one for one in animations if shiboken6.isValid(one) and one.state() != stopped]
+    assert not left, f"animations left running: {left}"
 
 
-def _running(kind: type[Any]) -> list[Any]:
-    found = [one for one in gc.get_objects() if isinstance(one, kind) and shiboken6.isValid(one)]
-    return [one for one in found if _runs(one)]
+def _note_started(monkeypatch: pytest.MonkeyPatch, kind: type[Any]) -> weakref.WeakSet[Any]:
+    """Return the set that every object of a kind is put into when it is started."""
+    started: weakref.WeakSet[Any] = weakref.WeakSet()
+    start = kind.start
 
+    def noting(self: Any, *arguments: Any) -> None:
+        started.add(self)
+        start(self, *arguments)
 
-def _runs(one: QTimer | QAbstractAnimation) -> bool:
-    if isinstance(one, QTimer):
-        return one.isActive()
-    return one.state() == QAbstractAnimation.State.Running
+    monkeypatch.setattr(kind, "start", noting)
+    return started

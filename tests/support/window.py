@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from PySide6.QtCore import QCoreApplication, QEvent
+
 from app.background import Background
 from app.composition import Postil, open_postil
 from app.loop import WindowLoop
@@ -59,7 +61,7 @@ async def opened_window(home: Home, theme: Theme) -> AsyncIterator[OpenedWindow]
         await session.close()
         postil.close()
         window.deleteLater()
-        await asyncio.sleep(0)
+        QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
 
 
 async def until(holds: Callable[[], object], timeout_s: float = WAIT_S) -> None:
