@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from core.books import Book, BookId
 from core.embeddings import EmbeddingFingerprint
@@ -26,6 +28,23 @@ if TYPE_CHECKING:
 
 LOCAL_PREFIX = "local:"
 
+T = TypeVar("T")
+
+
+class _part(cached_property[T]):  # noqa: N801 - stands where a function's name would
+    """A part made at its first use, and once even when two threads ask for it at the same time."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+    def __get__(self, instance: object | None, owner: type[Any] | None = None) -> Self | T:
+        if instance is None:
+            return self
+        assert isinstance(instance, Postil)
+        with instance.making:
+            return super().__get__(instance, owner)
+
 
 class Postil:
     """Everything a window or a command needs, joined; heavy parts are made at their first use.
@@ -34,15 +53,17 @@ class Postil:
         home: the folder that holds everything Postil writes.
         library: books, jobs, endpoints, settings and conversations.
         events: what has happened.
+        making: held while a part is made.
     """
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self.making = RLock()
         self.library: Library = open_library(home)
         self.events = EventBus()
         self._clients: list[LLMClient] = []
 
-    @cached_property
+    @_part
     def secrets(self) -> SecretStore:
         """Where keys are kept."""
         return open_secrets(self.home)
@@ -57,21 +78,21 @@ class Postil:
         save_settings(self.library.settings, settings)
         self.events.publish(SettingsChanged())
 
-    @cached_property
+    @_part
     def embedder(self) -> EmbeddingEngine:
         """The embedding model of the settings; it loads at its first use."""
         from rag.embedding import open_embedder
 
         return open_embedder(self.settings.embedding_model, model_cache_dir())
 
-    @cached_property
+    @_part
     def fingerprint(self) -> EmbeddingFingerprint:
         """What the embeddings of this library belong to: the model, and how books are cut."""
         from rag.chunking.fingerprint import passage_fingerprint
 
         return passage_fingerprint(self.embedder)
 
-    @cached_property
+    @_part
     def vectors(self) -> VectorIndex:
         """The live vector index of the library."""
         from rag.vectors import VectorIndex, VectorStoreFactory
@@ -82,21 +103,21 @@ class Postil:
             self.fingerprint,
         )
 
-    @cached_property
+    @_part
     def retriever(self) -> Retriever:
         """Search by words and by meaning."""
         from rag.retrieval.retriever import Retriever
 
         return Retriever(self.library, self.embedder, self.vectors)
 
-    @cached_property
+    @_part
     def answerer(self) -> Answerer:
         """From a question to an answer."""
         from rag.answers.answerer import Answerer
 
         return Answerer(self.library, self.retriever, self.embedder)
 
-    @cached_property
+    @_part
     def ingest(self) -> AsyncIngestRunner:
         """The queue of ingest jobs."""
         from rag.ingest.runner import AsyncIngestRunner
@@ -131,28 +152,34 @@ class Postil:
     def add_endpoint(self, endpoint: Endpoint, key: str | None) -> None:
         """Add an endpoint with its key; without a key kept, no endpoint is added either."""
         self.library.endpoints.add(endpoint)
-        if key:
-            try:
+        try:
+            if key:
                 self.secrets.set(endpoint.name, key)
-            except Exception:
-                self.library.endpoints.remove(endpoint.name)
-                raise
+            else:  # a key left from an earlier endpoint of this name must not go to another host
+                self.secrets.delete(endpoint.name)
+        except BaseException:
+            self.library.endpoints.remove(endpoint.name)
+            raise
         self.events.publish(EndpointsChanged())
 
     def remove_endpoint(self, name: str) -> None:
-        """Remove an endpoint and its key; where it was the settings' choice, no model is."""
+        """Remove an endpoint and its key; where it was the settings' choice, no model is.
+
+        Raises:
+            NotFoundError: no endpoint has that name.
+            SecretError: the endpoint is gone, but the system would not give up its key.
+        """
         self.library.endpoints.remove(name)
-        self.secrets.delete(name)
         settings = self.settings
         if settings.answer_endpoint == name:
             self.change_settings(settings.model_copy(update={"answer_endpoint": None}))
         self.events.publish(EndpointsChanged())
+        self.secrets.delete(name)
 
     def remove_book(self, book_id: BookId) -> Book:
         """Remove a book with all that belongs to it, its copy and cover too."""
         book = self.library.books.remove(book_id)
-        for path in self.home.files_of(book):
-            path.unlink(missing_ok=True)
+        self.home.remove_files_of(book)
         self.events.publish(BookRemoved(book_id))
         return book
 
@@ -164,11 +191,12 @@ class Postil:
 
     def close(self) -> None:
         """Close what was opened, in the reverse order. The runner and the models close first."""
-        for name in ("vectors", "embedder"):
-            part = self.__dict__.get(name)
-            if part is not None:
-                part.close()
-        self.library.close()
+        with ExitStack() as closing:
+            closing.callback(self.library.close)
+            for name in ("embedder", "vectors"):
+                part = self.__dict__.get(name)
+                if part is not None:
+                    closing.callback(part.close)
 
 
 def open_postil(home: Home) -> Postil:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from app.composition import Postil, open_postil
 from core.books import BookStatus
 from core.errors import PostilError
 from core.home import Home
+
+log = logging.getLogger(__name__)
 
 LOW_SPACE_BYTES = 500 * 1024**2
 """Below this the next large book may not fit."""
@@ -42,10 +45,14 @@ def examine(home: Home) -> list[Finding]:
 
 
 def _guarded(check: Callable[[Postil], Finding], postil: Postil) -> Finding:
+    name = check.__name__.strip("_")
     try:
         return check(postil)
     except PostilError as error:
-        return Finding(check.__name__.strip("_"), False, str(error))
+        return Finding(name, False, str(error))
+    except Exception as error:  # what is broken is what this is to find
+        log.exception("the check of %s failed", name)
+        return Finding(name, False, f"{type(error).__name__}: {error}")
 
 
 def _home(home: Home) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from app.cli.terminal import print_json, printable, say
+from app.cli.terminal import print_json, printable, say, write_utf8
 from app.composition import Postil
 from core.errors import PostilError
 from core.events import BookTextStored, Event, JobChanged, JobProgressed
@@ -182,7 +182,7 @@ def _entry(postil: Postil, job: IngestJob, began: float) -> dict[str, Any]:
         "characters": book.character_count,
         "seconds": round(took.total_seconds() if took else time.monotonic() - began, 3),
         "status": book.status.value,
-        "error": None,
+        "error": job.error,  # a book can be done and yet lack its meaning: no embedding model
     }
 
 
@@ -195,4 +195,6 @@ def _report(books: list[dict[str, Any]], *, as_json: bool) -> None:
         if book["status"] == "failed":
             say(f"“{title}” was not added: {book['error']}")
         else:
-            print(f"{book['id']:>4}  {title}  ({book['status']}, {book['seconds']:.1f} s)")
+            write_utf8(f"{book['id']:>4}  {title}  ({book['status']}, {book['seconds']:.1f} s)\n")
+            if book["error"]:
+                say(f"“{title}”: {book['error']}")

@@ -48,7 +48,7 @@ def search(
     json_: JsonOption = False,
 ) -> None:
     """Find passages by words, by meaning, or by both."""
-    _require_words(query, "QUERY")
+    query = _words_of(query, "QUERY")
     with opened(context, home) as postil:
         passages = postil.retriever.search(query, scope_of(postil, book, up_to), k=count, mode=mode)
         books = _books(postil, {passage.book_id for passage in passages})
@@ -77,7 +77,7 @@ def ask(
     json_: JsonOption = False,
 ) -> None:
     """Ask a question; the answer quotes the books word for word."""
-    _require_words(question, "QUESTION")
+    question = _words_of(question, "QUESTION")
     if no_model and endpoint:
         raise typer.BadParameter("it cannot go with --no-model", param_hint="--endpoint")
     with opened(context, home) as postil:
@@ -126,9 +126,11 @@ def _print_answer(answer: Answer, books: dict[BookId, Book]) -> None:
             say(f"  {where}: {shown}")
 
 
-def _require_words(text: str, parameter: str) -> None:
+def _words_of(text: str, parameter: str) -> str:
+    """Return what was asked, without bytes that are no text."""
     if not text.strip():
         raise typer.BadParameter("it is empty", param_hint=parameter)
+    return text.encode(errors="replace").decode()
 
 
 def _books(postil: Postil, book_ids: set[BookId]) -> dict[BookId, Book]:

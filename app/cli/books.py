@@ -12,6 +12,7 @@ from app.cli.adding import add_books
 from app.cli.session import HomeOption, JsonOption, opened
 from app.cli.terminal import FAILED, print_json, printable, say, write_utf8
 from core.books import Book
+from core.errors import StorageError
 from core.text import Span
 
 BookArgument = Annotated[int, typer.Argument(metavar="BOOK", help="The book's number.")]
@@ -80,14 +81,22 @@ def text(
     if end is not None and end < start:
         raise typer.BadParameter("it lies before --start", param_hint="--end")
     with opened(context, home) as postil:
-        length = postil.library.books.get(book).character_count
+        found = postil.library.books.get(book)
+        if not found.status.has_text:
+            raise StorageError(f"“{printable(found.title)}” has not been read in ({found.status}).")
+        length = found.character_count
         span = Span(min(start, length), length if end is None else min(end, length))
         content = postil.library.books.text(book, span) if len(span) else ""
     write_utf8(content)
 
 
-def remove(context: typer.Context, book: BookArgument, home: HomeOption = None) -> None:
+def remove(
+    context: typer.Context, book: BookArgument, home: HomeOption = None, json_: JsonOption = False
+) -> None:
     """Remove a book, its copy in the library and all that was made of it."""
     with opened(context, home) as postil:
         removed = postil.remove_book(book)
-    say(f"Removed “{printable(removed.title)}”.")
+    if json_:
+        print_json({"id": removed.id, "title": removed.title})
+    else:
+        say(f"Removed “{printable(removed.title)}”.")

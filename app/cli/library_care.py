@@ -15,11 +15,16 @@ def register(application: typer.Typer) -> None:
     application.command()(doctor)
 
 
-def rebuild_index(context: typer.Context, home: HomeOption = None) -> None:
+def rebuild_index(
+    context: typer.Context, home: HomeOption = None, json_: JsonOption = False
+) -> None:
     """Make the vector index anew from the stored embeddings; nothing is embedded again."""
     with opened(context, home) as postil:
         count = postil.rebuild_index()
-    say(f"The index holds {count} passages.")
+    if json_:
+        print_json({"passages": count})
+    else:
+        say(f"The index holds {count} passages.")
 
 
 def doctor(context: typer.Context, home: HomeOption = None, json_: JsonOption = False) -> None:

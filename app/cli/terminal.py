@@ -43,8 +43,8 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
 def write_utf8(text: str) -> None:
     """Write text to standard output as UTF-8, whatever the terminal's encoding, nothing added."""
     sys.stdout.flush()
-    # A book can hold a lone surrogate only through a damaged source; it must not stop the output.
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
+    # A file's name can hold bytes that are no text; in JSON they become valid `\udcxx` escapes.
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()
 
 
