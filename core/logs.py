@@ -6,7 +6,10 @@ import logging
 import re
 import sys
 import threading
+from contextlib import suppress
+from itertools import pairwise
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from types import TracebackType
 
 from core.home import Home
@@ -59,6 +62,27 @@ def redact(line: str) -> str:
     return _KEY_LIKE.sub(lambda found: f"{found['before'] or ''}{_REDACTED}", line)
 
 
+class SharedLogFile(RotatingFileHandler):
+    """A rotating log file that several processes write.
+
+    Windows lets nobody rename a file that another process has open: then it grows, until a process
+    is alone with it.
+    """
+
+    def doRollover(self) -> None:  # noqa: N802 - the library's name
+        """Begin a new file, where the system lets us; else none of the old ones is touched."""
+        if self.stream is not None:
+            self.stream.close()
+        file = Path(self.baseFilename)
+        names = [file.with_name(f"{file.name}.{number}") for number in range(self.backupCount + 1)]
+        with suppress(OSError):  # the log is the one place that cannot log it
+            file.replace(names[0])
+            for younger, older in reversed(list(pairwise(names))):
+                with suppress(FileNotFoundError):
+                    younger.replace(older)
+        self.stream = self._open()
+
+
 class RedactingFormatter(logging.Formatter):
     """Redacts the finished line: message, arguments and traceback alike."""
 
@@ -70,11 +94,14 @@ class RedactingFormatter(logging.Formatter):
 def start_logging(home: Home, level: int = logging.INFO) -> None:
     """Write the log to a rotating file in `home.logs_dir`, errors that nobody caught included.
 
-    Called once, at the start of a process. Where the file cannot be written, the log is left out:
-    the library itself will say what is wrong with the folder.
+    Called at the start of a process; the file of an earlier call is closed. Where the file cannot
+    be written, the log is left out: the library itself will say what is wrong with the folder.
     """
     handler = _file_handler(home)
     root = logging.getLogger()
+    for earlier in [other for other in root.handlers if isinstance(other, SharedLogFile)]:
+        root.removeHandler(earlier)
+        earlier.close()
     root.setLevel(level)
     root.addHandler(handler)
     for name in _NOISY_LIBRARIES:
@@ -87,11 +114,12 @@ def start_logging(home: Home, level: int = logging.INFO) -> None:
 def _file_handler(home: Home) -> logging.Handler:
     try:
         home.logs_dir.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = RotatingFileHandler(
+        handler: logging.Handler = SharedLogFile(
             home.logs_dir / _FILE_NAME,
             maxBytes=_MAX_BYTES,
             backupCount=_OLD_FILES,
             encoding="utf-8",
+            errors="backslashreplace",  # a file's name may hold bytes that are no text
         )
     except OSError:
         handler = logging.NullHandler()

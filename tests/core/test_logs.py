@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.home import Home
-from core.logs import RedactingFormatter, hide, redact
+from core.logs import RedactingFormatter, SharedLogFile, hide, redact, start_logging
 
 PROGRAM = """
 import logging, sys, threading
@@ -93,3 +95,64 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_program(tmp_path: Pat
     subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], check=True, cwd=Path(__file__).parents[2]
     )
+
+
+@pytest.fixture
+def _own_handlers() -> Iterator[None]:
+    """Take away after the test what it added to the process's logging."""
+    root = logging.getLogger()
+    handlers, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)
+    yield
+    for handler in [other for other in root.handlers if other not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_logging_that_is_started_twice_writes_each_line_once(tmp_path: Path) -> None:
+    homes = [Home(tmp_path / name) for name in ("first", "second")]
+    for home in (*homes, homes[1]):
+        start_logging(home)
+    logging.getLogger("test").info("only here")
+    first, second = ((home.logs_dir / "postil.log").read_text("utf-8") for home in homes)
+    assert "only here" not in first
+    assert second.count("only here") == 1
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_a_name_that_is_no_text_can_be_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_logging(Home(tmp_path))
+    logging.getLogger("test").info("caf\udce9.txt")
+    assert r"caf\udce9.txt" in (Home(tmp_path).logs_dir / "postil.log").read_text("utf-8")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_cannot_be_renamed_is_written_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows' refusal is scripted: other systems rename open files."""
+
+    def refuse(source: Path, _target: Path) -> None:
+        raise PermissionError(13, "used by another process", str(source))
+
+    path, old = tmp_path / "postil.log", tmp_path / "postil.log.1"
+    old.write_text("old")
+    handler = SharedLogFile(path, maxBytes=10, backupCount=2)
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, "a line longer than that", (), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        for _ in range(3):
+            handler.handle(record)
+    assert path.read_text().count("a line") == 3
+    assert old.read_text() == "old"
+    handler.handle(record)
+    handler.close()
+    assert path.read_text().count("a line") == 1
+    assert old.read_text().count("a line") == 3
+    assert (tmp_path / "postil.log.2").read_text() == "old"
+    assert capsys.readouterr().err == ""
