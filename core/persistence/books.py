@@ -252,13 +252,14 @@ def _within(
         return []
     if book.up_to is None:
         return [ids]
-    # Everything before the first that reaches past the boundary: nothing beyond it slips in.
-    first_past = connection.execute(
-        select(func.min(table.c.id)).where(
-            table.c.book_id == book.book_id, table.c.end > book.up_to
-        )
-    ).scalar()
-    last = ids.last if first_past is None else first_past - 1
+    of_book, past = table.c.book_id == book.book_id, table.c.end > book.up_to
+    first_past = connection.execute(select(func.min(table.c.id)).where(of_book, past)).scalar()
+    # No id that is only reserved: what is stored later under it may lie past the boundary.
+    last = connection.execute(select(func.max(table.c.id)).where(of_book, ~past)).scalar()
+    if last is None:
+        return []
+    if first_past is not None:
+        last = min(last, first_past - 1)
     return [IdRange(ids.first, last)] if last >= ids.first else []
 
 

@@ -222,6 +222,19 @@ class BookStoreContract:
             parents_read = (len(whole) // 3) + (len(whole) == len(placed))
             assert sum(r.last - r.first + 1 for r in resolved.parents or ()) == parents_read
 
+    def test_what_is_stored_later_does_not_slip_past_a_boundary(self, books: BookStore) -> None:
+        book, _ = books.add("hash", "a.txt", "A", "txt")
+        placed = paragraphs(TEXTS)
+        scope = Scope.book(book.id, placed[1].end)
+        books.begin_text(book.id, summary(placed))
+        assert books.resolve(scope) == ResolvedScope((), ())
+        books.append_chunks(book.id, chunk_each(placed)[:1])
+        stored = books.chunk_range(book.id)
+        assert stored is not None
+        assert books.resolve(scope).chunks == (IdRange(stored.first, stored.first),)
+        books.append_chunks(book.id, chunk_each(placed)[1:])
+        assert books.resolve(scope).chunks == (IdRange(stored.first, stored.first + 1),)
+
     def test_a_scope_of_neighbours_is_one_range(self, books: BookStore) -> None:
         first = store_book(books, TEXTS, "1")
         second = store_book(books, TEXTS, "2")
