@@ -27,18 +27,24 @@ class Shelf:
             found = [self._books.get(book.book_id) for book in self.scope.books]
         return {book.id: book for book in found}
 
+    def book(self, book_id: BookId) -> Book:
+        """Return a book; one that was added since `books` was read is read now, and kept."""
+        if book_id not in self.books:
+            self.books[book_id] = self._books.get(book_id)
+        return self.books[book_id]
+
     def language(self, book_id: BookId) -> str:
         """Return a book's language, "und" where nothing tells."""
-        return self.books[book_id].metadata.language
+        return self.book(book_id).metadata.language
 
     def title(self, book_id: BookId) -> str:
         """Return a book's title."""
-        return self.books[book_id].title
+        return self.book(book_id).title
 
     def end(self, book_id: BookId) -> int:
         """Return the offset at which the scope ends in a book."""
         up_to = self.scope.up_to(book_id)
-        length = self.books[book_id].character_count
+        length = self.book(book_id).character_count
         return length if up_to is None else min(up_to, length)
 
     def text(self, book_id: BookId, start: int, end: int) -> tuple[int, str]:
@@ -50,7 +56,7 @@ class Shelf:
     def text_beyond(self, book_id: BookId) -> str:
         """Return the text after the scope's end: only to tell what must not be shown."""
         return self._books.text(
-            book_id, Span(self.end(book_id), self.books[book_id].character_count)
+            book_id, Span(self.end(book_id), self.book(book_id).character_count)
         )
 
     def chapters(self, book_id: BookId) -> list[Chapter]:
@@ -65,4 +71,4 @@ class Shelf:
 
     def percent(self, book_id: BookId, offset: int) -> int:
         """Return how far into a book an offset is, in percent."""
-        return 100 * offset // max(self.books[book_id].character_count, 1)
+        return 100 * offset // max(self.book(book_id).character_count, 1)

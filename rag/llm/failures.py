@@ -30,6 +30,9 @@ from core.errors import (
 MAX_DETAIL_CHARACTERS = 300
 """How much of an endpoint's own words a message repeats."""
 
+MAX_READ_CHARACTERS = 2000
+"""How much of them is looked at: a reply may be megabytes long, and the window waits meanwhile."""
+
 # What servers say of a prompt that is too long: OpenAI and vLLM ("maximum context length"),
 # OpenAI's code, llama.cpp ("exceeds the available context size"), Ollama and LM Studio ("context
 # length", "context window"), Anthropic ("prompt is too long"), Gemini ("input token count").
@@ -39,6 +42,8 @@ _OVERFLOW = re.compile(
     r"|longer than the (?:model's )?maximum|maximum model length",
     re.IGNORECASE,
 )
+_MODEL = re.compile(r"model\b", re.IGNORECASE)
+_MISSING = re.compile(r"\b(?:not found|does not exist)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +147,15 @@ class Failures:
 
     def of_reply(self, reply: ErrorReply, status: int = 0) -> EndpointError:
         """Return the error for what an endpoint says, outside a reply's status or besides it."""
-        if _OVERFLOW.search(f"{reply.code} {reply.message}") or status == 413:
+        message = reply.message[:MAX_READ_CHARACTERS]
+        code = reply.code[:MAX_READ_CHARACTERS]
+        if _OVERFLOW.search(f"{code} {message}") or status == 413:
             return ContextOverflowError(
                 f"The question with its passages is longer than “{self.name}” takes. "
                 "Enter the model's real context size for this endpoint, or ask about less."
                 + self._detail(reply)
             )
-        if re.search(r"model\b.*\b(?:not found|does not exist)", reply.message, re.IGNORECASE):
+        if (model := _MODEL.search(message)) and _MISSING.search(message, model.end()):
             return EndpointModelError(
                 f"{self.who} knows no model “{self.model}”. Check the model's name."
                 + self._detail(reply)
@@ -226,8 +233,8 @@ class Failures:
     def _clean(self, text: str) -> str:
         """Put an endpoint's words on one line, cut them, and take the key out of them."""
         if self.secret:
-            text = text.replace(self.secret, "(key)")
-        line = "".join(c if c.isprintable() else " " for c in text)
+            text = text.replace(self.secret, "(key)")  # before a cut could leave half of it
+        line = "".join(c if c.isprintable() else " " for c in text[:MAX_READ_CHARACTERS])
         line = re.sub(r"\s+", " ", line).strip()
         if len(line) > MAX_DETAIL_CHARACTERS:
             line = line[: MAX_DETAIL_CHARACTERS - 1].rstrip() + "…"
@@ -242,7 +249,7 @@ def retry_after_s(header: str | None, now: Callable[[], datetime]) -> float | No
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or an hour beyond any number
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

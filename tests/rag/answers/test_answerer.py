@@ -15,9 +15,11 @@ from core.books import Book
 from core.endpoints import Endpoint
 from core.errors import ContextOverflowError, EndpointError, NotFoundError
 from core.scope import Scope
+from rag.answers.answerer import Answerer
 from rag.answers.events import AnswerEvent, AnswerFinished, PassagesFound, TextAdded, Turn
 from rag.answers.trace import trace_json
 from rag.llm import LLMClient
+from rag.passages import Passage, SearchMode
 from support.answering import MOBY_DICK, Desk, open_desk
 from support.endpoint import MODEL, ScriptedEndpoint, Step, error, scripted_endpoint, stream
 from support.shelf import parsed_book, shelve
@@ -197,6 +199,26 @@ async def test_a_boundary_at_the_very_beginning_finds_nothing(desk: Desk, book: 
 async def test_an_unknown_book_is_an_error(desk: Desk) -> None:
     with pytest.raises(NotFoundError):
         await desk.ask("Who?", Scope.book(99))
+
+
+async def test_a_book_added_while_the_search_runs_is_quoted(desk: Desk, book: Book) -> None:
+    class SlowSearch:
+        """The real search, during which somebody else adds a book."""
+
+        def search(
+            self, query: str, scope: Scope, *, k: int = 10, mode: SearchMode = SearchMode.HYBRID
+        ) -> list[Passage]:
+            if not added:
+                paragraph = "The lighthouse keeper lit his great lamp every evening at six."
+                added.append(shelve(desk.library, parsed_book("Lamps", [("One", [paragraph])])))
+            return desk.retriever.search(query, scope, k=k, mode=mode)
+
+    added: list[Book] = []
+    answerer = Answerer(desk.library, SlowSearch())
+    question = "When did the lighthouse keeper light his lamp?"
+    events = [event async for event in answerer.answer(question, Scope.library(), None)]
+    assert isinstance(events[-1], AnswerFinished)
+    assert events[-1].answer.citations[0].book_id == added[0].id
 
 
 async def test_follow_ups_are_searched_with_the_question_before(

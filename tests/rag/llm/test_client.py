@@ -24,6 +24,7 @@ from core.errors import (
     EndpointUnreachableError,
 )
 from rag.llm import LLMClient, client, connection, wire
+from rag.llm.failures import MAX_READ_CHARACTERS
 from rag.ports import ChatDelta, ChatMessage
 from support.endpoint import (
     KEY,
@@ -247,6 +248,33 @@ async def test_retry_after_may_be_a_date(server: ScriptedEndpoint, llm: LLMClien
     with pytest.raises(EndpointRateError) as caught:
         await ask(llm)
     assert caught.value.retry_after_s == 0.0
+
+
+async def test_retry_after_may_be_no_date_at_all(server: ScriptedEndpoint, llm: LLMClient) -> None:
+    server.script(error(429, {}, Retry_After=f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"))
+    with pytest.raises(EndpointRateError, match="in a while") as caught:
+        await ask(llm)
+    assert caught.value.retry_after_s is None
+
+
+async def test_a_long_message_does_not_hold_things_up(
+    server: ScriptedEndpoint, llm: LLMClient
+) -> None:
+    server.script(error(500, {"error": {"message": "model " * 10_000}}))
+    started = time.perf_counter()
+    with pytest.raises(EndpointServerError, match="model model"):
+        await ask(llm)
+    assert time.perf_counter() - started < 2
+
+
+async def test_a_message_is_never_cut_inside_the_key(
+    server: ScriptedEndpoint, llm: LLMClient
+) -> None:
+    padding = " " * (MAX_READ_CHARACTERS - len(KEY) + 2)
+    server.script(error(500, {"error": {"message": f"Wrong:{padding}{KEY}"}}))
+    with pytest.raises(EndpointServerError) as caught:
+        await ask(llm)
+    assert KEY[:4] not in str(caught.value)
 
 
 async def test_a_missing_key_is_said_to_be_missing(server: ScriptedEndpoint) -> None:
