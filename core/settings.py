@@ -12,7 +12,8 @@ from core.ports import SettingsStore
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-"""Raised when a field changes its meaning; `load_settings` then converts."""
+"""Stored with the values. It is raised with a change of a field's meaning, so that a later version
+can tell values of the old meaning."""
 
 
 class Theme(StrEnum):
@@ -27,7 +28,7 @@ class Settings(BaseModel):
     """What the reader has chosen.
 
     Attributes:
-        schema_version: the version of these fields.
+        schema_version: what the stored values were written with.
         answer_endpoint: the endpoint that answers, None for the books' own passages.
         embedding_model: what searches by meaning.
         theme: how the window looks.
