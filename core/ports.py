@@ -76,9 +76,6 @@ class BookStore(Protocol):
     def get(self, book_id: BookId) -> Book:
         """Return one book."""
 
-    def find_by_hash(self, content_hash: str) -> Book | None:
-        """Return the book with that content."""
-
     def all(self) -> list[Book]:
         """Return all books, oldest first."""
 
@@ -210,6 +207,13 @@ class EmbeddingStore(Protocol):
 
     def mark_embedded(self, fingerprint: EmbeddingFingerprint, book_id: BookId) -> None:
         """Record a book as READY under a fingerprint."""
+
+    def discard_others(self, fingerprint: EmbeddingFingerprint) -> None:
+        """Delete the embeddings of all other fingerprints, after a change of model.
+
+        A book that was READY under another is SEARCHABLE again. Other writers get their turn
+        in between; what they add of other fingerprints meanwhile may stay.
+        """
 
 
 class JobStore(Protocol):

@@ -21,7 +21,6 @@ from core.books import (
 from core.errors import StorageError
 from core.persistence import tables
 from core.persistence.book_rows import (
-    BookRow,
     book_from_row,
     chunk_ids,
     get_row,
@@ -58,7 +57,9 @@ class SqlBookStore:
     ) -> tuple[Book, bool]:
         """Return the book with that content, made now (True) or there already (False)."""
         with self._database.write() as connection:
-            row = _row_by_hash(connection, content_hash)
+            row = connection.execute(
+                select(_books).where(_books.c.content_hash == content_hash)
+            ).one_or_none()
             if row is not None:
                 return book_from_row(row), False
             values = new_book_values(
@@ -71,12 +72,6 @@ class SqlBookStore:
         """Return one book."""
         with self._database.read() as connection:
             return book_from_row(get_row(connection, book_id))
-
-    def find_by_hash(self, content_hash: str) -> Book | None:
-        """Return the book with that content."""
-        with self._database.read() as connection:
-            row = _row_by_hash(connection, content_hash)
-            return None if row is None else book_from_row(row)
 
     def all(self) -> list[Book]:
         """Return all books, oldest first."""
@@ -236,12 +231,6 @@ class SqlBookStore:
 def _readable(name: str) -> str:
     """Return a file's name with a replacement character for each byte that is no Unicode."""
     return os.fsencode(name).decode(errors="replace")
-
-
-def _row_by_hash(connection: Connection, content_hash: str) -> BookRow | None:
-    return connection.execute(
-        select(_books).where(_books.c.content_hash == content_hash)
-    ).one_or_none()
 
 
 def _within(

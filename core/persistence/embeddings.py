@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Row, exists, func, select, update
+from sqlalchemy import Connection, Row, case, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.books import BookId, BookStatus, ChunkId, IdRange
@@ -19,6 +19,7 @@ from core.ports import StoredVectors
 
 _BYTES_PER_COMPONENT = 2  # float16
 _LAST_ID = 2**63 - 1  # of SQLite's integers
+_DELETED_AT_ONCE = 2000  # in one transaction, which keeps other writers waiting for about 20 ms
 
 
 class SqlEmbeddingStore:
@@ -145,6 +146,15 @@ class SqlEmbeddingStore:
             )
             _count_embedded(connection, book_id, fingerprint_id)
 
+    def discard_others(self, fingerprint: EmbeddingFingerprint) -> None:
+        """Delete the embeddings of all other fingerprints, a slice in each transaction."""
+        with self._database.write() as connection:
+            _forget_readiness(connection, _id(connection, fingerprint))
+        after: ChunkId | None = -1
+        while after is not None:
+            with self._database.write() as connection:
+                after = _discard_slice(connection, _id(connection, fingerprint), after)
+
 
 def _row(connection: Connection, fingerprint: EmbeddingFingerprint) -> Row[int, int]:
     row = connection.execute(
@@ -181,6 +191,51 @@ def _count_embedded(connection: Connection, book_id: BookId, fingerprint_id: int
         .scalar_subquery()
     )
     connection.execute(update(books).where(books.c.id == book_id).values(embedded_count=embedded))
+
+
+def _forget_readiness(connection: Connection, kept_id: int) -> None:
+    """Record books as not READY whose embeddings are of other fingerprints than the one kept."""
+    embedded = select(func.count()).where(
+        embeddings.c.chunk_id.between(
+            books.c.first_chunk_id, books.c.first_chunk_id + books.c.chunk_count - 1
+        ),
+        embeddings.c.fingerprint_id == kept_id,
+    )
+    connection.execute(
+        update(books)
+        .where(books.c.fingerprint_id.is_distinct_from(kept_id))
+        .values(
+            status=case(
+                (books.c.status == BookStatus.READY, BookStatus.SEARCHABLE), else_=books.c.status
+            ),
+            fingerprint_id=None,
+            embedded_count=embedded.scalar_subquery(),
+        )
+    )
+
+
+def _discard_slice(connection: Connection, kept_id: int, after: ChunkId) -> ChunkId | None:
+    """Delete the next embeddings of other fingerprints; return the last id, None for no more."""
+    others = (embeddings.c.fingerprint_id != kept_id, embeddings.c.chunk_id > after)
+    some = (
+        select(embeddings.c.chunk_id)
+        .where(*others)
+        .order_by(embeddings.c.chunk_id)
+        .limit(_DELETED_AT_ONCE)
+        .subquery()
+    )
+    last: ChunkId | None = connection.execute(select(func.max(some.c.chunk_id))).scalar()
+    if last is None:
+        return None
+    inside = (*others, embeddings.c.chunk_id <= last)
+    touched = select(embeddings.c.fingerprint_id).where(*inside)
+    connection.execute(
+        update(fingerprints)
+        .where(fingerprints.c.id.in_(touched))
+        .values(generation=fingerprints.c.generation + 1)
+    )
+    connection.execute(delete(embeddings).where(*inside))
+    return last
 
 
 def _next_generation(connection: Connection, fingerprint_id: int) -> int:

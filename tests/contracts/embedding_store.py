@@ -135,3 +135,43 @@ class EmbeddingStoreContract:
         embeddings.append(OTHER, vectors(ids[1:4]))
         assert embeddings.ids(FINGERPRINT) == ids[:2]
         assert embeddings.ids(OTHER) == ids[1:4]
+
+    def test_after_a_change_of_model_the_other_embeddings_go(
+        self, books: BookStore, embeddings: EmbeddingStore
+    ) -> None:
+        kept, old, half = (store_book(books, TEXTS, title) for title in ("kept", "old", "half"))
+        for fingerprint in (FINGERPRINT, OTHER):
+            embeddings.register(fingerprint)
+        for book in (kept, old):
+            embeddings.append(OTHER, vectors(self.ids(books, book.id)))
+            embeddings.mark_embedded(OTHER, book.id)
+        for book in (kept, half):
+            before = embeddings.append(FINGERPRINT, vectors(self.ids(books, book.id)[:5]))
+        embeddings.mark_embedded(FINGERPRINT, kept.id)
+        embeddings.append(OTHER, vectors(self.ids(books, half.id)))
+        generation = embeddings.generation(OTHER)
+
+        embeddings.discard_others(FINGERPRINT)
+
+        assert embeddings.ids(OTHER) == []
+        assert embeddings.generation(OTHER) > generation
+        assert embeddings.count(FINGERPRINT) == 10
+        assert embeddings.generation(FINGERPRINT) == before
+        found = {book.metadata.title: (book.status, book.embedded_count) for book in books.all()}
+        assert found == {
+            "kept": (BookStatus.READY, 5),
+            "old": (BookStatus.SEARCHABLE, 0),
+            "half": (BookStatus.SEARCHABLE, 5),
+        }
+        embeddings.discard_others(FINGERPRINT)
+        assert embeddings.count(FINGERPRINT) == 10
+
+    def test_nothing_is_discarded_for_an_unknown_fingerprint(
+        self, books: BookStore, embeddings: EmbeddingStore
+    ) -> None:
+        ids = self.ids(books, store_book(books, TEXTS).id)
+        embeddings.register(OTHER)
+        embeddings.append(OTHER, vectors(ids))
+        with pytest.raises(NotFoundError):
+            embeddings.discard_others(FINGERPRINT)
+        assert embeddings.ids(OTHER) == ids

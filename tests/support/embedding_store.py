@@ -102,6 +102,9 @@ class MemoryEmbeddingStore:
     def mark_embedded(self, fingerprint: EmbeddingFingerprint, book_id: BookId) -> None:
         raise NotImplementedError
 
+    def discard_others(self, fingerprint: EmbeddingFingerprint) -> None:
+        raise NotImplementedError
+
     def _bump(self) -> int:
         self._generation = (self._generation or 0) + 1
         return self._generation

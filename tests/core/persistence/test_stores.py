@@ -12,6 +12,7 @@ from contracts.small_stores import (
     SettingsStoreContract,
 )
 
+import core.persistence.embeddings
 from core.persistence.library import Library
 from core.ports import (
     BookStore,
@@ -58,7 +59,9 @@ class TestSqlBookStore(BookStoreContract):
 
 
 class TestSqlEmbeddingStore(EmbeddingStoreContract):
-    pass
+    @pytest.fixture(autouse=True)
+    def _several_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(core.persistence.embeddings, "_DELETED_AT_ONCE", 2)
 
 
 class TestSqlJobStore(JobStoreContract):
