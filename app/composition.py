@@ -56,8 +56,10 @@ class Postil:
         making: held while a part is made.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, embedding_model: str | None = None) -> None:
+        """Open the library; `embedding_model` stands for the settings' choice where it is given."""
         self.home = home
+        self._embedding_model = embedding_model
         self.making = RLock()
         self.library: Library = open_library(home)
         self.events = EventBus()
@@ -83,7 +85,8 @@ class Postil:
         """The embedding model of the settings; it loads at its first use."""
         from rag.embedding import open_embedder
 
-        return open_embedder(self.settings.embedding_model, model_cache_dir())
+        name = self._embedding_model or self.settings.embedding_model
+        return open_embedder(name, model_cache_dir())
 
     @_part
     def fingerprint(self) -> EmbeddingFingerprint:

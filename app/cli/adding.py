@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,23 +105,36 @@ class LineTeller:
         """Nothing is open."""
 
 
+@contextmanager
+def following(postil: Postil, *, as_json: bool) -> Iterator[None]:
+    """Tell how jobs go for as long as the block runs."""
+    teller = _teller(postil, as_json=as_json)
+    unsubscribe = postil.events.subscribe(teller)
+    try:
+        yield
+    finally:
+        unsubscribe()
+        teller.close()
+
+
 async def add_books(
     postil: Postil, paths: list[Path], *, recursive: bool, as_json: bool
 ) -> list[dict[str, Any]]:
     """Ingest files and folders; return an entry for each file, in the order of the arguments."""
     began = time.monotonic()
-    teller = _teller(postil, as_json=as_json)
-    unsubscribe = postil.events.subscribe(teller)
-    try:
-        await postil.ingest.start()
-        entries = [
-            entry for path in paths for entry in await _add_path(postil, path, recursive=recursive)
-        ]
-        jobs = await postil.ingest.wait([entry for entry in entries if isinstance(entry, JobId)])
-    finally:
-        unsubscribe()
-        teller.close()
-        await postil.ingest.close()
+    with following(postil, as_json=as_json):
+        try:
+            await postil.ingest.start()
+            entries = [
+                entry
+                for path in paths
+                for entry in await _add_path(postil, path, recursive=recursive)
+            ]
+            jobs = await postil.ingest.wait(
+                [entry for entry in entries if isinstance(entry, JobId)]
+            )
+        finally:
+            await postil.ingest.close()
     by_id = {job.id: job for job in jobs}
     books = [
         _entry(postil, by_id[entry], began) if isinstance(entry, JobId) else entry
