@@ -163,12 +163,20 @@ class KeyFiles:
         self._folder.chmod(0o700)
         path = self._folder / _KEY_FILE
         if not path.exists():
-            _write_owned(path, Fernet.generate_key(), replace=False)
+            _write_owned(path, Fernet.generate_key(), place=_put_where_nothing_is)
         return path.read_bytes()
 
 
-def _write_owned(path: Path, data: bytes, *, replace: bool = True) -> None:
-    """Write a file for its owner's eyes, whole or not at all; without `replace` the first wins."""
+def _write_owned(
+    path: Path, data: bytes, place: Callable[[Path, Path], object] = os.replace
+) -> None:
+    """Write a file for its owner's eyes, whole or not at all.
+
+    Args:
+        path: where it goes.
+        data: what is in it.
+        place: puts the finished file, its first argument, where the second says.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(
@@ -177,10 +185,21 @@ def _write_owned(path: Path, data: bytes, *, replace: bool = True) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if replace or not path.exists():
-            temporary.replace(path)
+        place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put_where_nothing_is(temporary: Path, path: Path) -> None:
+    """Give a file its name unless there is one of that name: of two first starts the first wins."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # Some file systems, exFAT among them, have no links.
+        if not path.exists():
+            temporary.replace(path)
 
 
 class Keyring:

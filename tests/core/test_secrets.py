@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -137,6 +138,32 @@ class TestWithoutAKeyring:
             file.write_bytes(b"damaged")
         with pytest.raises(SecretError, match="Enter it again"):
             secrets.get("home")
+
+    def test_two_first_starts_at_once_use_one_file_key(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        open_secrets(home).set("home", KEY)
+        exists = Path.exists
+
+        def looked_too_early(path: Path) -> bool:
+            return path.suffix != ".key" and exists(path)
+
+        # The other start looked for the file key before this one had written it.
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "exists", looked_too_early)
+            open_secrets(home).set("work", KEY)
+        assert open_secrets(home).get("home") == KEY
+        assert open_secrets(home).get("work") == KEY
+
+    def test_a_file_system_without_links_will_do(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+        open_secrets(home).set("home", KEY)
+        assert open_secrets(home).get("home") == KEY
 
     def test_a_folder_that_cannot_be_used_is_an_error_in_words(self, tmp_path: Path) -> None:
         (tmp_path / "secrets").write_text("a file where the folder should be")
