@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -93,6 +93,7 @@ class Actions(QObject):
 
     def __init__(self, window: QWidget, theme: Theme) -> None:
         super().__init__(window)
+        self._window = window
         self._theme = theme
         self._actions: dict[str, QAction] = {}
         self._icon_names: dict[str, str] = {}
@@ -101,6 +102,13 @@ class Actions(QObject):
                 self._actions[spec.name] = self._make(spec, window)
         theme.changed.connect(self._draw_icons)
         self._draw_icons()
+
+    def leave_to(self, widget: QWidget, name: str) -> None:
+        """Let an action's key work only while a widget has the focus."""
+        action = self._actions[name]
+        self._window.removeAction(action)
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        widget.addAction(action)
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]

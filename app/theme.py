@@ -20,7 +20,7 @@ from core.settings import Theme as ThemeChoice
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The colours of one scheme, as `#rrggbb`.
+    """The colours of one scheme, as `#rrggbb` where nothing else is said.
 
     Attributes:
         window: behind everything, and the bars.
@@ -42,7 +42,7 @@ class Colours:
         found: behind the other places that a search found.
         danger: errors.
         danger_tint: a ground for errors.
-        good: what is done.
+        veil: over the window while books hover over it, as `#aarrggbb`.
     """
 
     window: str
@@ -64,7 +64,7 @@ class Colours:
     found: str
     danger: str
     danger_tint: str
-    good: str
+    veil: str
 
 
 LIGHT = Colours(
@@ -87,7 +87,7 @@ LIGHT = Colours(
     found="#f3ead0",
     danger="#a8281f",
     danger_tint="#f9e3df",
-    good="#4b6b3c",
+    veil="#eafdfbf6",
 )
 
 DARK = Colours(
@@ -110,7 +110,7 @@ DARK = Colours(
     found="#38321f",
     danger="#f0836f",
     danger_tint="#3d231e",
-    good="#9dbb86",
+    veil="#e81a1916",
 )
 
 

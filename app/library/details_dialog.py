@@ -24,6 +24,7 @@ class DetailsDialog(QDialog):
         title = label(book.title, wrap=True)
         title.setObjectName("paneTitle")
         column.addWidget(title)
+        column.setSpacing(8)
         if book.author:
             column.addWidget(label(book.author, tone="muted", wrap=True))
         if book.error:
@@ -53,7 +54,7 @@ def details(book: Book) -> list[tuple[str, str]]:
         ("Status", status_words(book) or ("Ready" if ready else book.status.value)),
         ("Language", "" if about.language == "und" else about.language),
         ("Publisher", about.publisher or ""),
-        ("Published", about.published or ""),
+        ("Published", (about.published or "").partition("T")[0]),
         ("Series", about.series or ""),
         ("Subjects", ", ".join(about.subjects[:8])),
         ("Length", f"{book.character_count:,} characters" if book.character_count else ""),

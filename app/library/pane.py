@@ -108,8 +108,7 @@ class LibraryPane(Pane):
         self._list.setItemDelegate(BookDelegate(covers, theme, self._list))
         self._list.chosen.connect(self._choose)
         for name in ("remove_books", "read_book"):
-            self._actions[name].setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            self._list.addAction(self._actions[name])
+            self._actions.leave_to(self._list, name)
         self._list.menuWanted.connect(self._drop_menu)
         self._nothing = label(tone="muted", wrap=True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -29,7 +30,9 @@ class ReadingBar(QFrame):
         self.contents_button.setProperty("kind", "chapter")
         self._book_title = ElidedLabel(tone="muted")
         self._chapter_title = ElidedLabel(tone="heading")
-        titles = QWidget()
+        titles = _Titles()
+        titles.pressed.connect(actions["contents"].trigger)
+        titles.setToolTip(actions["contents"].toolTip())
         titles.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         lines = QVBoxLayout(titles)
         lines.setContentsMargins(4, 0, 4, 0)
@@ -62,6 +65,25 @@ class ReadingBar(QFrame):
         words = [opened.book.title, opened.book.author] if section.label else [opened.book.author]
         self._book_title.setText(" · ".join(word for word in words if word))
         self._chapter_title.setToolTip(plain_tip(section.label))
+
+
+class _Titles(QWidget):
+    """The titles of chapter and book, which drop the contents down too.
+
+    Signals:
+        pressed: a click.
+    """
+
+    pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click is a press."""
+        if self.rect().contains(event.position().toPoint()):
+            self.pressed.emit()
 
 
 class VisitBar(QFrame):

@@ -144,3 +144,28 @@ def test_the_guide_is_one_click_away_and_only_added_once(
             assert len(opened.postil.library.books.all()) == 1
 
     run(story())
+
+
+def test_delete_removes_books_only_in_the_list(
+    run: Any, home: Home, theme: Theme, qtbot: QtBot
+) -> None:
+    shelve_books(home)
+
+    async def story() -> None:
+        async with opened_window(home, theme) as opened:
+            await until(lambda: len(titles(opened)) == 3)
+            opened.window.activateWindow()
+            book = opened.session.books.books()[0]
+            opened.session.library.select_book(book.id)
+            opened.session.reading.open_book(book.id)
+            await until(lambda: opened.session.reading.book_id == book.id)
+            page, books = opened.session.reading.page, book_list(opened)
+            page.setFocus()
+            qtbot.keyClick(page, Qt.Key.Key_Delete)
+            assert not opened.window.findChildren(QMessageBox)
+            books.setFocus()
+            qtbot.keyClick(books, Qt.Key.Key_Delete)
+            answer_box(opened, "Keep", qtbot)
+            await until(lambda: not opened.window.findChildren(QMessageBox))
+
+    run(story())
