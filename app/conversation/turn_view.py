@@ -149,6 +149,7 @@ class TurnView(QWidget):
 
     def _show_pending(self) -> None:
         if self._pending:
+            self.say("")
             self._answer.show()
             self._answer.add_text("".join(self._pending))
             self._pending.clear()

@@ -108,7 +108,9 @@ class LibraryVerbs(QObject):
         if not files:
             self.told.emit("There are no EPUB or text files there.")
             return []
-        return await self._postil.ingest.add(files)
+        # Made on a thread where this is its first use: it brings heavy libraries with it.
+        ingest = await self._background.read(lambda: self._postil.ingest)
+        return await ingest.add(files)
 
     def open_guide(self) -> None:
         """Open the user guide, adding it first where it is not in the library."""

@@ -64,6 +64,7 @@ class Session(QObject):
         self._theme = theme
         self._memory = WindowMemory()
         self._settings = Settings()
+        self._starting: asyncio.Task[None] | None = None
         self._bridge = EventBridge(postil.events, asyncio.get_running_loop())
         self.books = BookListModel(self)
         self.jobs = JobTableModel(self._title_of, self)
@@ -84,11 +85,14 @@ class Session(QObject):
             self.reading.open_book(self._memory.book_id)
         await self.conversation.refresh_endpoints()
         await self.conversation.restore(self._memory.conversation_id)
-        self._background.spawn(self._ingest.start())
+        self._starting = self._background.spawn(self._ingest.start())
 
     async def close(self) -> None:
         """Keep what is to be kept, and close what was opened."""
         self._bridge.close()
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait((self._starting,))
         await self.conversation.finish()
         self._window.remember(self._memory)
         await self._background.write(save_memory, self._postil.library.settings, self._memory)
