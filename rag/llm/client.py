@@ -83,11 +83,13 @@ class LLMClient:
         }
         for adapt in self._adaptations:
             adapt(payload)
-        splitter = ThinkingSplitter()
+        splitter = ThinkingSplitter(self.endpoint.model)
         finish_reason: str | None = None
         async with aclosing(self._pieces(payload)) as pieces:
             async for piece in pieces:
                 finish_reason = piece.finish_reason or finish_reason
+                if piece.reasoning:
+                    splitter.sent_apart()
                 told = splitter.feed(piece.text)
                 reasoning = piece.reasoning + told.reasoning
                 if told.text or reasoning:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import re
+
 from rag.ports import ChatDelta
 
 _TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"))
+
+
+# Models whose chat template writes `<think>` at the end of the prompt: DeepSeek-R1 and what was
+# distilled from it, QwQ, Qwen3-Thinking and others that say so in their name.
+_THINKERS = re.compile(r"(?<![a-z0-9])r1(?![0-9])|qwq|thinking|reason", re.IGNORECASE)
+MAX_UNTAGGED_CHARACTERS = 20_000
+"""How long to wait for a closing tag without an opening one: more than any prompt asks for."""
 
 
 class ThinkingSplitter:
     """Splits `<think>…</think>` out of streamed text, however the stream is cut.
 
     Only thinking at the very beginning counts: that is where models put it, and a book may hold
-    such a tag as text. Where the chat template opens the tag for the model, only `</think>` comes;
-    what stood before it was sent as text by then and cannot be taken back, so a lone closing tag
-    is left to the reader's eyes.
+    such a tag as text.
+
+    Where the chat template opens the tag for the model, only `</think>` comes. What is shown
+    cannot be taken back, so the text of models that are known to think is held until the tag comes
+    (or the end, or MAX_UNTAGGED_CHARACTERS, or thinking sent apart); that of all others streams at
+    once, and a lone closing tag in it changes nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
+        """Make a splitter for one reply of a model, whose name tells whether it thinks."""
         self._held = ""
         self._closing: str | None = None
+        self._may_lack_opening = _THINKERS.search(model) is not None
         self._past_start = False
         self._trims = False
+
+    def sent_apart(self) -> None:
+        """Take note that the endpoint keeps thinking apart, so that none is in the text."""
+        self._may_lack_opening = False
 
     def feed(self, text: str) -> ChatDelta:
         """Take the next piece; return what can be told of it by now."""
@@ -47,6 +65,12 @@ class ThinkingSplitter:
                 return self._inside(closing)
         if any(opening.startswith(begun) for opening, _ in _TAGS):
             return ChatDelta()
+        if self._may_lack_opening:
+            for _, closing in _TAGS:
+                if closing in self._held:
+                    return self._inside(closing)
+            if len(self._held) < MAX_UNTAGGED_CHARACTERS:
+                return ChatDelta()
         return self._release()
 
     def _inside(self, closing: str) -> ChatDelta:

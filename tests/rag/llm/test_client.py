@@ -25,6 +25,7 @@ from core.errors import (
 )
 from rag.llm import LLMClient, client, connection, wire
 from rag.llm.failures import MAX_READ_CHARACTERS
+from rag.llm.reasoning import MAX_UNTAGGED_CHARACTERS, ThinkingSplitter
 from rag.ports import ChatDelta, ChatMessage
 from support.endpoint import (
     KEY,
@@ -180,6 +181,47 @@ async def test_what_only_looks_like_thinking_stays(
 ) -> None:
     server.script(stream(*text))
     assert (await ask(llm)).text == text
+
+
+@pytest.fixture
+def splitter() -> ThinkingSplitter:
+    return ThinkingSplitter("deepseek-r1:14b")
+
+
+@pytest.mark.parametrize("name", ["DeepSeek-R1", "qwq", "Qwen3-4B-Thinking-2507", "phi4-reasoning"])
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_a_template_may_open_the_thinking(name: str, size: int) -> None:
+    splitter = ThinkingSplitter(name)
+    reply = "Hm, who is it?\n</think>\n\nAhab </think> ends."
+    deltas = [splitter.feed(reply[at : at + size]) for at in range(0, len(reply), size)]
+    deltas.append(splitter.finish())
+    assert "".join(delta.reasoning for delta in deltas) == "Hm, who is it?\n"
+    assert "".join(delta.text for delta in deltas) == "Ahab </think> ends."
+
+
+def test_an_answer_without_thinking_is_not_lost(splitter: ThinkingSplitter) -> None:
+    assert splitter.feed("Ahab.") == ChatDelta()
+    assert splitter.finish() == ChatDelta("Ahab.")
+
+
+def test_waiting_for_a_closing_tag_ends_some_time(splitter: ThinkingSplitter) -> None:
+    assert splitter.feed("whale " * MAX_UNTAGGED_CHARACTERS).text
+    assert splitter.feed("Ahab.") == ChatDelta("Ahab.")
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-4o", "llama3.1", "qwen3-30b-a3b-instruct-2507", "r12", "qwr1"]
+)
+def test_other_models_are_not_held_back(name: str) -> None:
+    assert ThinkingSplitter(name).feed("Ahab.") == ChatDelta("Ahab.")
+
+
+async def test_thinking_sent_apart_leaves_the_answer_streaming(server: ScriptedEndpoint) -> None:
+    server.script(stream({"choices": [{"delta": {"reasoning_content": "Hm."}}]}, "Ahab ", "is."))
+    llm = LLMClient(Endpoint("whale", server.url, "deepseek-r1"), None)
+    texts = [delta.text async for delta in llm.stream(QUESTION, max_tokens=50) if delta.text]
+    await llm.close()
+    assert texts == ["Ahab ", "is."]
 
 
 async def test_the_limit_on_the_reply_is_told(server: ScriptedEndpoint, llm: LLMClient) -> None:
