@@ -108,31 +108,42 @@ class Intake:
                 temporary.replace(path)
         return path
 
-    def remove_abandoned(self) -> None:
-        """Remove what copies left whose process was killed."""
-        with _writing(self._books_dir):
-            for path in self._books_dir.glob(f"{_TEMPORARY_PREFIX}*"):
-                try:
-                    age_s = time.time() - path.stat().st_mtime
-                except FileNotFoundError:
-                    continue  # another process has just finished or removed it
-                if age_s > _ABANDONED_AFTER_S:
-                    path.unlink(missing_ok=True)
-
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all.
+    """Write a file that appears whole, by a rename, or not at all.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: it cannot be written, or, on Windows, replaced while it is open elsewhere.
     """
-    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{path.name}")
     with _writing(path.parent):
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, then renamed
+            dir=path.parent, prefix=_TEMPORARY_PREFIX, delete=False
+        )
+        temporary = Path(file.name)
         try:
-            temporary.write_bytes(data)
+            with file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what was begun in a folder by processes that were killed.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    with _writing(folder):
+        for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+            try:
+                age_s = time.time() - path.stat().st_mtime
+            except FileNotFoundError:
+                continue  # another process has just finished or removed it
+            if age_s > _ABANDONED_AFTER_S:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from core.home import Home
 from core.jobs import IngestJob, JobId, JobState
 from core.persistence.library import Library
 from rag.ingest.embedding_stage import EmbeddingStage
-from rag.ingest.intake import Intake
+from rag.ingest.intake import Intake, remove_abandoned
 from rag.ingest.job_desk import JobDesk, JobOverError
 from rag.ingest.job_loop import JobLoop
 from rag.ingest.limits import IngestLimits
@@ -59,6 +59,7 @@ class AsyncIngestRunner:
             limits: what a book may cost.
         """
         limits = limits or IngestLimits()
+        self._home = home
         self._heartbeat_s = limits.heartbeat_s
         self._books = library.books
         self._jobs = library.jobs
@@ -98,7 +99,8 @@ class AsyncIngestRunner:
         async with self._receiving:
             if self._closed:
                 return
-            await self._files.run(self._intake.remove_abandoned)
+            for folder in (self._home.books_dir, self._home.covers_dir):
+                await self._files.run(remove_abandoned, folder)
             await self._queue_missing_embeddings()
             self._working = asyncio.create_task(self._loop.run())
             self._beating = asyncio.create_task(self._keep_beating())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from core.books import Book
-from core.errors import BadBookError
+from core.errors import BadBookError, StorageError
 from core.home import Home
 from core.ports import BookStore
 from core.text import Cover
@@ -24,6 +25,8 @@ _COVER_SUFFIXES = {
     "image/webp": ".webp",
     "image/svg+xml": ".svg",
 }
+
+log = logging.getLogger(__name__)
 
 
 class TextStage:
@@ -77,12 +80,21 @@ class TextStage:
         self._books.begin_text(book.id, summary)
 
     def _keep_cover(self, book: Book, cover: Cover) -> str | None:
-        """Save the cover, and return its name; a kind of picture that nothing shows is left out."""
+        """Save the cover, and return its name; None for a kind of picture that nothing shows.
+
+        A book is read in also where its cover cannot be written: it then has the one that is there
+        from an earlier time, or none.
+        """
         suffix = _COVER_SUFFIXES.get(cover.media_type)
         if suffix is None:
             return None
         name = book.content_hash + suffix
-        write_whole(self._home.covers_dir / name, cover.data)
+        path = self._home.covers_dir / name
+        try:
+            write_whole(path, cover.data)
+        except StorageError as error:
+            log.warning("the cover of book %d was not kept: %s", book.id, error)
+            return name if path.exists() else None
         return name
 
     def _append(self, book: Book, part: TextPart) -> None:

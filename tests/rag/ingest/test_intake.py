@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from core.errors import (
     StorageError,
     UnknownFormatError,
 )
-from rag.ingest.intake import Intake
+from rag.ingest.intake import Intake, remove_abandoned, write_whole
 
 
 @pytest.fixture
@@ -137,10 +138,29 @@ def test_many_may_copy_the_same_at_once(books_dir: Path, tmp_path: Path) -> None
     assert copy.read_bytes() == source.read_bytes()
 
 
-def test_only_old_leftovers_are_removed(intake: Intake, books_dir: Path) -> None:
+def test_many_may_write_the_same_cover_at_once(tmp_path: Path) -> None:
+    """The last one wins, and none finds its half-made file taken away."""
+    path = tmp_path / "cover.png"
+    pictures = [bytes([number]) * 200_000 for number in range(8)]
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        for written in [pool.submit(write_whole, path, data) for data in pictures * 5]:
+            written.result()
+    assert path.read_bytes() in pictures
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cover_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    folder = tmp_path / "cover.png"
+    folder.mkdir()
+    with pytest.raises(StorageError, match="cannot write"):
+        write_whole(folder, b"picture")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_only_old_leftovers_are_removed(books_dir: Path) -> None:
     old, new = books_dir / ".incoming-old", books_dir / ".incoming-new"
     for path in (old, new):
         path.touch()
     os.utime(old, (1, 1))
-    intake.remove_abandoned()
+    remove_abandoned(books_dir)
     assert list(books_dir.iterdir()) == [new]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import numpy as np
@@ -327,18 +328,35 @@ async def test_a_book_dropped_while_the_model_is_built_is_read_first(
     assert {job.state for job in jobs} == {JobState.DONE}
 
 
-async def test_the_cover_is_kept_beside_the_book(site: Site, tmp_path: Path) -> None:
+def _write_covered(path: Path) -> Path:
     source = EpubSource(
         {"a.xhtml": xhtml("<p>It rained all day.</p>")},
         manifest='<item id="c" href="c.gif" media-type="image/gif" properties="cover-image"/>',
         files={"EPUB/c.gif": PIXEL},
     )
+    return source.write(path)
+
+
+async def test_the_cover_is_kept_beside_the_book(site: Site, tmp_path: Path) -> None:
+    left = site.home.covers_dir / ".incoming-by-a-process-that-was-killed"
+    left.touch()
+    os.utime(left, (1, 1))
     async with site.running() as runner:
-        await runner.wait(await runner.add([source.write(tmp_path / "a.epub")]))
+        await runner.wait(await runner.add([_write_covered(tmp_path / "a.epub")]))
+    assert not left.exists()
     book = site.library.books.get(1)
     assert book.cover_name is not None
     assert (site.home.covers_dir / book.cover_name).read_bytes() == PIXEL
     assert all(path.exists() for path in site.home.files_of(book))
+
+
+@pytest.mark.expects_logs
+async def test_a_book_whose_cover_cannot_be_written_has_none(site: Site, tmp_path: Path) -> None:
+    async with site.running() as runner:
+        site.home.covers_dir.rmdir()
+        (job,) = await runner.wait(await runner.add([_write_covered(tmp_path / "a.epub")]))
+    assert job.state is JobState.DONE
+    assert site.library.books.get(1).cover_name is None
 
 
 @pytest.mark.expects_logs
