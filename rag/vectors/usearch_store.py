@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ from rag.vectors.matrix import MatrixState
 
 if TYPE_CHECKING:
     from usearch.index import Index
+
+log = logging.getLogger(__name__)
 
 EXACT_BELOW = 50_000
 """Libraries with fewer chunks are searched exactly as a whole too: that takes at most 6 ms."""
@@ -133,11 +137,9 @@ class UsearchVectorStore(ExactVectorStore):
             return None
         with self._lock:
             self._matrix.replace(saved.state.ids, saved.state.rows)
-            self._graph = _new_graph(self._matrix.dimension)
-            if saved.graph is not None:
-                self._graph.load(saved.graph)
-                # What came or went while the graph was being written.
-                self._forget(np.setdiff1d(_keys(self._graph), saved.state.ids))
+            self._graph = _load_graph(saved.graph, self._matrix.dimension)
+            # What came or went while the graph was being written.
+            self._forget(np.setdiff1d(_keys(self._graph), saved.state.ids))
             self._pending.append(saved.state.ids[~_contains(self._graph, saved.state.ids)])
         return saved.generation
 
@@ -179,7 +181,17 @@ class UsearchVectorStore(ExactVectorStore):
         # USearch keeps the interpreter lock meanwhile: 12 ms for 20,000 vectors. That, and the
         # disk, are why nothing saves while books are being added.
         with self._lock:
-            self._graph.save(path)
+            try:
+                self._graph.save(path)
+            except RuntimeError as error:  # USearch's only kind, for all that the disk may refuse
+                raise OSError(errno.EIO, str(error)) from error
+            expected_bytes = self._graph.serialized_length
+        # USearch does not notice a disk that fills up with the last bytes.
+        written_bytes = path.stat().st_size
+        if written_bytes != expected_bytes:
+            raise OSError(
+                errno.EIO, f"{written_bytes} of {expected_bytes} bytes of the graph were written"
+            )
 
 
 def _new_graph(dimension: int) -> Index:
@@ -194,6 +206,25 @@ def _new_graph(dimension: int) -> Index:
         expansion_add=_BEAM_ON_ADD,
         expansion_search=_BEAM_ON_SEARCH,
     )
+
+
+def _load_graph(path: Path | None, dimension: int) -> Index:
+    """Return the graph that was saved, or a new one where there is none or it is of another kind.
+
+    Whole as the file is, another version of USearch may have written it.
+    """
+    graph = _new_graph(dimension)
+    if path is None:
+        return graph
+    try:
+        graph.load(path)
+    except RuntimeError as error:
+        log.warning("the saved graph %s is made anew: %s", path.name, error)
+        return _new_graph(dimension)
+    if graph.ndim != dimension:
+        log.warning("the saved graph %s is made anew: it has %d dimensions", path.name, graph.ndim)
+        return _new_graph(dimension)
+    return graph
 
 
 def _contains(graph: Index, ids: Int64Array) -> NDArray[np.bool_]:

@@ -251,6 +251,31 @@ def test_a_folder_that_cannot_be_written_costs_no_search(
     assert "could not be saved" in caplog.text
 
 
+@pytest.mark.expects_logs
+@pytest.mark.parametrize(("count", "room_bytes"), [(20, 1_000), (1_000, 60_000)])
+def test_a_disk_too_full_for_the_graph_is_logged_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int, room_bytes: int
+) -> None:
+    # USearch raises an error of its own for the large graph and none for the small one.
+    resource = pytest.importorskip("resource")
+    vectors = clustered_vectors(count + 1, dimension=8)
+    database = MemoryEmbeddingStore(8)
+    database.store(range(count), vectors[:count])
+    index = VectorIndex(VectorStoreFactory(tmp_path / "index"), database, fingerprint(dimension=8))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, limits[1]))
+    try:
+        assert nearest(index, vectors[12]) == [12]
+        wait_for(lambda: "could not be saved" in caplog.text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "index").iterdir()) == []
+    database.store([count], vectors[count:])
+    assert nearest(index, vectors[count]) == [count]
+    wait_for(lambda: len(list((tmp_path / "index").iterdir())) == 4)
+    index.close()
+
+
 @pytest.mark.parametrize("kind", ["exact", "usearch", "auto"])
 def test_the_factory_makes_each_kind(
     database: MemoryEmbeddingStore, tmp_path: Path, kind: str

@@ -142,6 +142,39 @@ def test_a_graph_saved_half_made_is_gone_on_with(tmp_path: Path) -> None:
     assert recall(again, near(vectors)) >= 0.98
 
 
+@pytest.mark.expects_logs
+@pytest.mark.parametrize("damage", ["no graph", "cut", "another dimension"])
+def test_a_saved_graph_of_another_kind_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    vectors = clustered_vectors(300)
+    other = UsearchVectorStore(16, IndexFiles(tmp_path, "other"), exact_below=0)
+    other.add(np.arange(300), clustered_vectors(300, dimension=16))
+    store = UsearchVectorStore(DIMENSION, exact_below=0)
+    store.add(np.arange(300), vectors)
+    for filled in (other, store):
+        index_all(filled)
+
+    def write_graph(path: Path) -> None:
+        if damage == "no graph":
+            path.write_bytes(b"something else")
+        elif damage == "cut":
+            store._write_graph(path)
+            path.write_bytes(path.read_bytes()[:-1000])
+        else:
+            other._write_graph(path)
+
+    files = IndexFiles(tmp_path, "key")  # its checksums are right whatever was written
+    files.write(3, store._matrix.state, write_graph)
+    again = UsearchVectorStore(DIMENSION, files, exact_below=0)
+    assert again.load() == 3
+    assert ids_of(again.search(vectors[200].astype(np.float32), 1)) == [200]
+    assert "made anew" in caplog.text
+    assert index_all(again) >= 300 / 64
+    again.save(4)
+    assert again.settled
+
+
 def test_the_exact_store_reads_what_the_other_saved(tmp_path: Path) -> None:
     vectors = clustered_vectors(300)
     files = IndexFiles(tmp_path, "key")
