@@ -138,18 +138,27 @@ class Verifier:
 
     def _begin(self, text: str) -> None:
         """Add a word or quote to the sentence, or close the sentence before it."""
-        so_far = self._sentence + self._space
-        if self._sentence and (
-            "\n" in self._space
-            or len(so_far) > MAX_SENTENCE_CHARACTERS
-            or len(so_far) in sentence_ends(so_far + text, self._language)
-        ):
+        if self._sentence and self._begins_sentence(text):
             space = self._space
             self._close_sentence()
             self._do(partial(self._writer.space, space))
-            so_far = ""
-        self._sentence = so_far + text
+        self._sentence += self._space + text
         self._space = ""
+
+    def _begins_sentence(self, text: str) -> bool:
+        so_far = self._sentence + self._space
+        return (
+            not self._sentence
+            or "\n" in self._space
+            or len(so_far) > MAX_SENTENCE_CHARACTERS
+            or len(so_far) in sentence_ends(so_far + text, self._language)
+        )
+
+    def _unmarked(self, text: str) -> str:
+        """Return a quote as plain words, with a capital where they begin a sentence."""
+        words = plain_text(lex(text))
+        capitalised = words[:1].upper() + words[1:]
+        return capitalised if self._begins_sentence(capitalised) else words
 
     def _quote(self, text: str, preferred: Sequence[int]) -> None:
         quote = WordRow.of(text)
@@ -167,7 +176,7 @@ class Verifier:
             self._show([found])
         elif short:
             self.verdicts.quotes_unmarked += bool(quote.words)
-            for token in lex(plain_text(lex(text))):
+            for token in lex(self._unmarked(text)):
                 self._pass(token)
         elif runs := find_runs(quote, [*sources, *elsewhere]):
             self.verdicts.quotes_shortened += 1

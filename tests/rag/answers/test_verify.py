@@ -95,6 +95,9 @@ def shown(reply: str) -> tuple[str, list[str]]:
         # Short and not there: no quote, plain words. Short and there: a quote.
         ("The so-called “monomania” rules.", "The so-called monomania rules.", []),
         ("The “white whale” [2] rules.", "The “white whale” [1] rules.", ["white whale"]),
+        # Such words that stood alone, or first, read as a sentence without their marks.
+        ("Ahab wants revenge. “nothing else”", "Ahab wants revenge. Nothing else", []),
+        ("“monomania” rules Mr. “crooked”.", "Monomania rules Mr. crooked.", []),
         # Never closed.
         ("He says “Call me\n\nand so on", "He says Call me\n\nand so on", []),
         # Numbers out of range, links, images, HTML, Markdown.
