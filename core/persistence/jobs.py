@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -61,15 +61,14 @@ class SqlJobStore:
     def claim_next(self, owner: str, stale_after_s: float) -> IngestJob | None:
         """Take the oldest open job that is not paused and nobody's, or whose owner is silent.
 
-        An owner is silent when its heartbeat is older than `stale_after_s`, or at once when it was
-        a process of this host that is no more.
+        An owner is silent when its heartbeat is older than `stale_after_s`, or sooner when it was a
+        process of this host that is no more.
         """
         now = datetime.now(UTC)
-        oldest_heartbeat = now - timedelta(seconds=stale_after_s)
         query = select(jobs).where(jobs.c.state.not_in(_FINAL), ~jobs.c.paused).order_by(jobs.c.id)
         with self._database.write() as connection:
             for row in connection.execute(query).all():
-                if _is_free(_job(row), oldest_heartbeat):
+                if _is_free(_job(row), now, stale_after_s):
                     return _change(connection, row.id, owner=owner, heartbeat_at=now)
         return None
 
@@ -132,10 +131,11 @@ class SqlJobStore:
             )
 
 
-def _is_free(job: IngestJob, oldest_heartbeat: datetime) -> bool:
+def _is_free(job: IngestJob, now: datetime, stale_after_s: float) -> bool:
     if job.owner is None or job.heartbeat_at is None:
         return True
-    return job.heartbeat_at < oldest_heartbeat or is_dead(job.owner)
+    silence_s = (now - job.heartbeat_at).total_seconds()
+    return silence_s > stale_after_s or is_dead(job.owner, silence_s)
 
 
 def _get(connection: Connection, job_id: JobId) -> IngestJob:

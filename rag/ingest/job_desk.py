@@ -18,7 +18,7 @@ from core.ports import JobStore
 from rag.ingest.progress import Speedometer
 from rag.ingest.serial_thread import SerialThread
 
-_HEARTBEAT_SHARE = 0.3
+_HEARTBEAT_SHARE = 0.2
 """Of the silence after which another process takes a job over."""
 
 _Parameters = ParamSpec("_Parameters")
