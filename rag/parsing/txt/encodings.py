@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import BadBookError, DamagedBookError
+from rag.parsing.text_codecs import text_codec
 from rag.parsing.txt.character_models import CANDIDATES, cost_bits
 
 _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
@@ -24,8 +25,6 @@ _BOMS = (  # UTF-32 before UTF-16: one's mark begins with the other's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Escapes for names and source code, and UTF-7, whose shifts may run over a line end.
-_NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 _HEAD_BYTES = 4096
 _SAMPLE_BYTES = 8192
 _MARGIN_BYTES = 256  # of ASCII before the first other byte of a line
@@ -84,17 +83,13 @@ def find_decoding(data: bytes, encoding: str | None = None) -> Decoding:
 
 
 def _named_decoding(data: bytes, name: str) -> Decoding:
-    try:
-        codec = codecs.lookup(name.strip())
-        "a".encode(codec.name)
-        if codec.name in _NOT_FOR_FILES:
-            raise LookupError(name)
-    except (LookupError, ValueError):
+    codec = text_codec(name.strip())
+    if codec is None or codec == "utf-7":  # whose shifts may run over a line end
         raise BadBookError(
             f"“{name}” is not the name of a text encoding. Names such as utf-8, cp1251, gb18030,"
             " big5 or shift_jis are known."
-        ) from None
-    base = {"utf-8-sig": "utf-8"}.get(codec.name, codec.name)
+        )
+    base = "utf-8" if codec == "utf-8-sig" else codec
     for mark, marked in _BOMS:
         if data.startswith(mark) and marked.startswith(base):
             return Decoding(marked, len(mark))

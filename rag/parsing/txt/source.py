@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from core.text import fold_text
 from rag.parsing.txt.encodings import Decoding, unit_size
 
@@ -80,6 +78,8 @@ def read_lines(data: bytes, decoding: Decoding) -> list[Line]:
 
 
 def _line_ranges(data: bytes, decoding: Decoding) -> Iterator[tuple[int, int]]:
+    import numpy as np  # slow to import, and a worker that reads an EPUB needs none
+
     unit = unit_size(decoding.encoding)
     whole = len(data) - (len(data) - decoding.bom_bytes) % unit
     order = ">" if decoding.encoding.endswith("be") else "<"
