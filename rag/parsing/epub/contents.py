@@ -9,6 +9,9 @@ from core.text import fold_text
 from rag.parsing.epub.archive import Target, resolve_reference
 from rag.parsing.epub.markup import Element, attribute, children_named, local_name
 
+_MAX_LEVEL = 32
+"""Lines of contents under more than these are nested by mistake, and left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -59,6 +62,8 @@ def _is_link(node: Element) -> bool:
 
 
 def _list(ordered: Element, name: str, level: int) -> Iterator[Entry]:
+    if level > _MAX_LEVEL:
+        return
     for item in children_named(ordered, "li"):
         label = next((node for node in item if local_name(node) in ("a", "span")), None)
         inner = [
@@ -72,6 +77,8 @@ def _list(ordered: Element, name: str, level: int) -> Iterator[Entry]:
 
 
 def _nav_points(parent: Element, name: str, level: int) -> Iterator[Entry]:
+    if level > _MAX_LEVEL:
+        return
     for point in children_named(parent, "navpoint"):
         labels = children_named(point, "navlabel")
         content = next(iter(children_named(point, "content")), None)

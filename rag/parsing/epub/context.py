@@ -14,6 +14,8 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _MAX_ROW = 2_000
 """A table row with more characters than this is layout: its cells are read as paragraphs."""
 _LOWEST_HEADING = 6
+_DEEPEST = 16
+"""Lists and quotations that are counted; more are tags that nobody closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Context:
         level: of the heading, or the depth of the list or quote.
         matter: the part of the book.
         language: where it differs from the book's.
-        lists: how many lists are open.
-        quotes: how many block quotations are open.
+        lists: how many lists are open, `_DEEPEST` at most.
+        quotes: how many block quotations are open, `_DEEPEST` at most.
         rear: behind the body of the book.
         joined: breaks and inner elements count as spaces: all of it is one block.
         preformatted: each line is a block.
@@ -80,8 +82,8 @@ class Context:
             self,
             kind=kind,
             level=level,
-            lists=self.lists + (role is TagRole.LIST),
-            quotes=self.quotes + (role is TagRole.QUOTE),
+            lists=min(self.lists + (role is TagRole.LIST), _DEEPEST),
+            quotes=min(self.quotes + (role is TagRole.QUOTE), _DEEPEST),
             preformatted=self.preformatted or role is TagRole.PREFORMATTED,
         )
 

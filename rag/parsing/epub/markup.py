@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import html.entities
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from core.errors import OversizedBookError
+from rag.parsing.text_codecs import text_codec
 
 # lxml ships no types; a tree is walked through its documented ElementTree interface.
 Element = Any
@@ -29,8 +30,14 @@ _BOMS = (
 _DECLARED = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z][\w.:-]*)""")
 _DECLARATION_BYTES = 1024
 # Their bytes are all ASCII, so they would pass for UTF-8.
-_SEVEN_BIT = ("iso-2022", "hz", "utf-7")
+_SEVEN_BIT = ("iso2022", "hz", "utf-7")
 _NAMED_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+# Halves of characters, as UTF-16 writes them. No text may hold one, but hasty exporters write both.
+_SURROGATES = re.compile(
+    r"(?:&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}(?![0-9a-fA-F])"
+    r"|0*(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3])(?!\d));?)+"
+)
+_NUMBER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|(\d+))")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MISDECODED_SHARE = 0.005
@@ -40,8 +47,23 @@ _KEPT_SHARE = 0.98
 better unless it keeps less than this share of the text."""
 
 
+class Markup(NamedTuple):
+    """A page as a tree: its root, None where there is no mark-up, and whether its end is missing.
+
+    It is missing where elements are nested deeper than libxml2 goes, 2,048 levels.
+    """
+
+    root: Element | None
+    is_cut_short: bool
+
+
 def parse_markup(data: bytes) -> Element | None:
-    """Return the root element of a page, or None where there is no mark-up in `data`.
+    """Return the root element of `parse_page`."""
+    return parse_page(data).root
+
+
+def parse_page(data: bytes) -> Markup:
+    """Parse a page, or any other mark-up file of a book.
 
     Well-formed XML keeps its tree exactly. A broken page is read as HTML, or recovered as XML where
     that saves more of its text. No entity is ever fetched; entities that a page declares itself are
@@ -54,35 +76,39 @@ def parse_markup(data: bytes) -> Element | None:
         raise OversizedBookError(
             f"A page of the book holds more than {MAX_TAGS:,} tags; the book was not read."
         )
-    source = _resolve_named_entities(decode_markup(data)).encode("utf-8", "replace")
-    parser = _xml_parser(recover=False)
+    text = _SURROGATES.sub(_join_surrogates, decode_markup(data))
+    source = _resolve_named_entities(text).encode("utf-8", "replace")
+    parser = _xml_parser(source, recover=False)
     try:
-        return etree.fromstring(source, parser)
+        return Markup(etree.fromstring(source, parser), is_cut_short=False)
     except etree.XMLSyntaxError:
         _refuse_bomb(parser)
     return _recover(source)
 
 
-def _recover(source: bytes) -> Element | None:
+def _recover(source: bytes) -> Markup:
     from lxml import etree
 
     source = _FORBIDDEN.sub("", source.decode("utf-8")).encode("utf-8")
-    parser = _xml_parser(recover=True)
+    parser = _xml_parser(source, recover=True)
     try:
         xml_root = etree.fromstring(source, parser)
     except etree.XMLSyntaxError:
         xml_root = None
     _refuse_bomb(parser)
+    as_xml = Markup(xml_root, _met_a_limit(parser))
     if xml_root is not None and (local_name(xml_root) != "html" or b"<!ENTITY" in source):
-        return xml_root  # what is no page is no HTML, which would also show the declarations
-    html_parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+        return as_xml  # what is no page is no HTML, which would also show the declarations
+    html_parser = etree.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
+    )
     html_root = etree.fromstring(source, html_parser)
     if html_root is None or _text_length(html_root) < _KEPT_SHARE * _text_length(xml_root):
-        return xml_root
-    return html_root
+        return as_xml
+    return Markup(html_root, _met_a_limit(html_parser))
 
 
-def _xml_parser(*, recover: bool) -> Parser:
+def _xml_parser(source: bytes, *, recover: bool) -> Parser:
     from lxml import etree
 
     return etree.XMLParser(
@@ -91,7 +117,8 @@ def _xml_parser(*, recover: bool) -> Parser:
         resolve_entities="internal",
         no_network=True,
         load_dtd=False,
-        huge_tree=False,
+        # Depth 2,048 instead of 256, but no guard against entity bombs.
+        huge_tree=b"<!ENTITY" not in source,
         collect_ids=False,
         remove_comments=True,
         remove_pis=True,
@@ -107,6 +134,10 @@ def _refuse_bomb(parser: Parser) -> None:
         raise OversizedBookError(
             "A page of the book unfolds without end (an entity bomb); the book was not read."
         )
+
+
+def _met_a_limit(parser: Parser) -> bool:
+    return any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
 
 
 def _text_length(root: Element | None) -> int:
@@ -125,16 +156,16 @@ def decode_markup(data: bytes) -> str:
     for encoding in candidates:
         try:
             return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeError:
             continue
     return _decode_damaged(data)
 
 
 def _declared_encoding(data: bytes) -> str:
     match = _DECLARED.search(data, 0, _DECLARATION_BYTES)
-    declared = match.group(1).decode("ascii").lower() if match else "utf-8"
+    declared = text_codec(match.group(1).decode("ascii")) if match else None
     # Browsers read "Latin-1" as its Windows superset, and so do those who write it.
-    return "cp1252" if declared in ("iso-8859-1", "latin1", "us-ascii", "ascii") else declared
+    return "cp1252" if declared in ("iso8859-1", "ascii") else declared or "utf-8"
 
 
 def _decode_damaged(data: bytes) -> str:
@@ -146,6 +177,16 @@ def _decode_damaged(data: bytes) -> str:
         if best is not None:
             return str(best)
     return damaged
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    """Return the characters of references to surrogates; one without its other half is U+FFFD."""
+    halves = (
+        chr(int(number[1], 16) if number[1] else int(number[2]))
+        for number in _NUMBER.finditer(match.group())
+    )
+    units = "".join(halves).encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace")
 
 
 def _resolve_named_entities(text: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.errors import DamagedBookError, OversizedBookError
+from core.errors import BadBookError, DamagedBookError, OversizedBookError
 from core.text import Matter
 from rag.parsing.epub.archive import Archive, Target
 from rag.parsing.epub.chapters import Place
-from rag.parsing.epub.markup import parse_markup
+from rag.parsing.epub.markup import parse_page
 from rag.parsing.epub.matter import mark_lists, page_matter
 from rag.parsing.epub.package import Page, count_pages
 from rag.parsing.epub.walker import Draft, Walker
+
+log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 60_000_000
 """Ten times the longest epic; more is not a book."""
@@ -28,6 +31,7 @@ class Reading:
         anchors: for each page read, the number of its own blocks before each of its ids.
         textless: the pages read that hold no text.
         unreadable: the pages that are damaged or no pages at all.
+        cut_short: the pages read whose end is nested too deeply to be read.
     """
 
     drafts: list[Draft] = field(default_factory=list)
@@ -35,13 +39,22 @@ class Reading:
     anchors: dict[str, dict[str, int]] = field(default_factory=dict)
     textless: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
+    cut_short: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:
         """What was wrong with the pages and was survived."""
-        if not self.unreadable:
-            return []
-        return [f"{count_pages(self.unreadable)} cannot be read and is missing from the text."]
+        told = []
+        if self.unreadable:
+            told.append(
+                f"{count_pages(self.unreadable)} cannot be read and is missing from the text."
+            )
+        if self.cut_short:
+            told.append(
+                f"{count_pages(self.cut_short)} could be read only in part: the mark-up is nested "
+                "too deeply, as when tags are never closed."
+            )
+        return told
 
     def find(self, name: str, fragment: str) -> Place | None:
         """Return where a page, or an id on it, stands; None where either is missing."""
@@ -95,13 +108,21 @@ def read_pages(
 
 def _read_page(archive: Archive, page: Page, walker: Walker, reading: Reading) -> list[Draft]:
     try:
-        root = parse_markup(archive.read(page.name))
+        root, is_cut_short = parse_page(archive.read(page.name))
+        walked = None if root is None else walker.walk(root)
     except DamagedBookError:
-        root = None
-    if root is None:
+        walked = None
+    except (BadBookError, MemoryError):
+        raise
+    except Exception:  # what nobody thought of must not cost the reader the rest of the book
+        log.exception("The page %s cannot be read", page.name)
+        walked = None
+    if walked is None:
         reading.unreadable.append(page.name)
         return []
-    drafts, anchors = walker.walk(root)
+    drafts, anchors = walked
+    if is_cut_short:
+        reading.cut_short.append(page.name)
     reading.first[page.name] = len(reading.drafts)
     reading.anchors[page.name] = anchors
     if not drafts:

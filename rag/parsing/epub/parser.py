@@ -21,7 +21,7 @@ from rag.parsing.epub.pages import Reading, read_pages
 from rag.parsing.epub.protection import refuse_protected
 from rag.parsing.epub.walker import Draft
 
-PARSER_VERSION = "epub/1"
+PARSER_VERSION = "epub/2"
 """Stored with the text; it grows whenever the same file would give another text."""
 
 _UNTITLED = "Untitled"

@@ -8,8 +8,10 @@ descriptions of pictures).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from core.errors import OversizedBookError
 from core.text import BlockKind, Matter, fold_text
 from rag.parsing.epub.context import Context, is_next_cell
 from rag.parsing.epub.marks import is_declared_mark, is_likely_mark, is_page_number
@@ -26,6 +28,9 @@ from rag.parsing.epub.tags import (
 
 CELL_SEPARATOR = " | "
 """What stands between the cells of a table row."""
+
+MAX_LOCATORS = 100_000_000
+"""Characters in the locators of one page; a page of a real book has some 100,000."""
 
 _MIN_VERSE_LINES = 3
 _MAX_VERSE_LINE = 120
@@ -59,6 +64,34 @@ class Draft:
     language: str | None
 
 
+@dataclass(slots=True)
+class _Open:
+    """An element whose end is still to come.
+
+    Attributes:
+        element: itself.
+        path: the steps to it from the root.
+        context: of the text inside it.
+        outer: the path and the broken lines of the block around a block-level element.
+        spaced: a block-level element inside joined text, which a space ends.
+        children: those still to be walked.
+        step: of the last child that was an element.
+        passed: code points of preformatted text since that child.
+    """
+
+    element: Element
+    path: str
+    context: Context
+    outer: tuple[str, list[Draft]] | None = None
+    spaced: bool = False
+    children: Iterator[Element] = field(init=False)
+    step: int = 0
+    passed: int = 0
+
+    def __post_init__(self) -> None:
+        self.children = iter(self.element)
+
+
 class Walker:
     """Walks the pages of one book; `walk` may be called again for the next page."""
 
@@ -70,6 +103,7 @@ class Walker:
     def _begin_page(self) -> None:
         self._drafts: list[Draft] = []
         self._anchors: dict[str, int] = {}
+        self._locators = 0  # their characters
         self._parts: list[str] = []  # the text of the run so far
         self._marks = 0  # notes' marks left out of it
         self._block_path = ""  # of the innermost block-level element
@@ -78,56 +112,101 @@ class Walker:
         self._lines: list[Draft] = []  # blocks of this element that ended in a line break
 
     def walk(self, root: Element) -> tuple[list[Draft], dict[str, int]]:
-        """Return the blocks of a page, and for each id on it the number of blocks before it."""
+        """Return the blocks of a page, and for each id on it the number of blocks before it.
+
+        Raises OversizedBookError past `MAX_LOCATORS`.
+        """
         self._begin_page()
         traits = self._read_traits(root)
         if not self._is_left_out(root, TagRole.BLOCK, traits):
             context = Context().inside(root, tag_role(root.tag), traits, self._book_language)
             self._mark(root)
-            self._end_block(f"/{self._content(root, '', context)}", context)
+            self._content(_Open(root, "", context, outer=("", [])))
         return self._drafts, self._anchors
 
-    def _content(self, element: Element, path: str, context: Context) -> int:
-        """Walk what is inside the element at `path`; return the step of its last piece of text."""
-        step = 0
-        passed = 0
-        text = element.text  # every access decodes it anew
-        if text:
-            self._text(text, path, 1, 0, context)
-            passed = len(text)
-        for child in element:
-            tag = child.tag
-            if isinstance(tag, str):  # else an entity that nobody declares
-                step += 2
-                passed = 0
-                role, traits = self._classify(child, tag)
-                if role is TagRole.INLINE:
-                    self._content(child, f"{path}/{step}", context)
-                elif role is TagRole.BREAK:
-                    self._break(path, step, context)
-                elif role is TagRole.MATH:
-                    self._parts.append(" ".join(child.itertext(*_MATH_TOKENS)))
-                elif role is not TagRole.LEFT_OUT:
-                    self._block(child, role, traits, path, step, context)
-            text = child.tail
-            if text:
-                self._text(text, path, step + 1, passed, context)
-                passed += len(text)
-        return step + 1
+    def _content(self, root: _Open) -> None:
+        """Walk what is inside the root, on a stack of its own: elements nest deeper than calls."""
+        self._text(root.element.text, root)
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            for child in node.children:
+                tag = child.tag
+                if isinstance(tag, str):  # else an entity that nobody declares
+                    node.step += 2
+                    node.passed = 0
+                    inner = self._enter(child, tag, node)
+                    if inner is not None:
+                        self._text(child.text, inner)
+                        stack.append(inner)
+                        break
+                self._text(child.tail, node)
+            else:
+                stack.pop()
+                self._leave(node)
+                if stack:
+                    self._resume(stack[-1], node)
 
-    def _text(self, text: str, path: str, step: int, passed: int, context: Context) -> None:
+    def _enter(self, element: Element, tag: str, parent: _Open) -> _Open | None:
+        """Begin an element at the step of its parent; None where nothing inside it is walked."""
+        role, traits = self._classify(element, tag)
+        if role is TagRole.INLINE:
+            return _Open(element, f"{parent.path}/{parent.step}", parent.context)
+        if role is TagRole.BREAK:
+            self._break(parent)
+        elif role is TagRole.MATH:
+            self._parts.append(" ".join(element.itertext(*_MATH_TOKENS)))
+        elif role is not TagRole.LEFT_OUT:
+            return self._enter_block(element, role, traits, parent)
+        return None
+
+    def _enter_block(self, element: Element, role: TagRole, traits: Traits, parent: _Open) -> _Open:
+        """Begin a block-level element: what came before it is a block, unless all is joined."""
+        context = parent.context
+        path = f"{parent.path}/{parent.step}"
+        if context.joined:
+            self._mark(element)
+            self._parts.append(CELL_SEPARATOR if is_next_cell(element, context) else " ")
+            return _Open(element, path, context, spaced=True)
+        self._flush(f"{parent.path}/{parent.step - 1}", context)
+        self._mark(element)
+        inner = context.inside(element, role, traits, self._book_language)
+        node = _Open(element, path, inner, outer=(self._block_path, self._lines))
+        self._block_path, self._lines = path, []
+        self._start, self._unbroken = f"{path}/1", True
+        return node
+
+    def _leave(self, node: _Open) -> None:
+        """End an element; the text inside a block-level one is a block."""
+        if node.outer is not None:
+            self._end_block(f"{node.path}/{node.step + 1}", node.context)
+            self._block_path, self._lines = node.outer
+        elif node.spaced:
+            self._parts.append(" ")
+
+    def _resume(self, parent: _Open, node: _Open) -> None:
+        """Go on behind an element that has ended."""
+        if node.outer is not None:
+            self._start, self._unbroken = f"{parent.path}/{parent.step + 1}", False
+        self._text(node.element.tail, parent)
+
+    def _text(self, text: str | None, node: _Open) -> None:
         """Add a piece of text; each line of preformatted text is a block."""
-        if not context.preformatted:
+        if not text:
+            return
+        if not node.context.preformatted:
             self._parts.append(text)
             return
+        step = f"{node.path}/{node.step + 1}"
         *lines, last = text.split("\n")
         for line in lines:
             self._parts.append(line)
-            passed += len(line)
-            self._flush(f"{path}/{step}:{passed}", context)
-            passed += 1
-            self._start, self._unbroken = f"{path}/{step}:{passed}", False
+            node.passed += len(line)
+            self._flush(f"{step}:{node.passed}", node.context)
+            node.passed += 1
+            self._start, self._unbroken = f"{step}:{node.passed}", False
         self._parts.append(last)
+        node.passed += len(last)
 
     def _classify(self, element: Element, tag: str) -> tuple[TagRole, Traits]:
         """Return how an element takes part in the text, links being inline like others."""
@@ -148,41 +227,14 @@ class Walker:
             self._mark(element)
         return role, traits
 
-    def _block(
-        self,
-        element: Element,
-        role: TagRole,
-        traits: Traits,
-        parent_path: str,
-        step: int,
-        context: Context,
-    ) -> None:
-        """Walk a block-level element: what came before it is a block, and what is inside it."""
-        path = f"{parent_path}/{step}"
-        if context.joined:
-            self._mark(element)
-            self._parts.append(CELL_SEPARATOR if is_next_cell(element, context) else " ")
-            self._content(element, path, context)
+    def _break(self, parent: _Open) -> None:
+        if parent.context.joined:
             self._parts.append(" ")
             return
-        outer_path, outer_lines = self._block_path, self._lines
-        self._flush(f"{parent_path}/{step - 1}", context)
-        self._mark(element)
-        self._block_path, self._lines = path, []
-        self._start, self._unbroken = f"{path}/1", True
-        inner = context.inside(element, role, traits, self._book_language)
-        self._end_block(f"{path}/{self._content(element, path, inner)}", inner)
-        self._block_path, self._lines = outer_path, outer_lines
-        self._start, self._unbroken = f"{parent_path}/{step + 1}", False
-
-    def _break(self, parent_path: str, step: int, context: Context) -> None:
-        if context.joined:
-            self._parts.append(" ")
-            return
-        draft = self._flush(f"{parent_path}/{step - 1}", context)
+        draft = self._flush(f"{parent.path}/{parent.step - 1}", parent.context)
         if draft is not None:
             self._lines.append(draft)
-        self._start, self._unbroken = f"{parent_path}/{step + 1}", False
+        self._start, self._unbroken = f"{parent.path}/{parent.step + 1}", False
 
     def _end_block(self, end: str, context: Context) -> None:
         draft = self._flush(end, context, whole=self._unbroken)
@@ -203,6 +255,11 @@ class Walker:
             return None
         base = self._block_path
         place = base if whole else f"{base},{self._start[len(base) :]},{end[len(base) :]}"
+        self._locators += len(place)
+        if self._locators > MAX_LOCATORS:
+            raise OversizedBookError(
+                "A page of the book is nested too deeply too often; the book was not read."
+            )
         draft = Draft(context.kind, text, place, context.level, context.matter, context.language)
         self._drafts.append(draft)
         return draft

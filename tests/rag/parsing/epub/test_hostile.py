@@ -274,3 +274,4 @@ def test_a_page_nested_without_end_is_survived(tmp_path: Path) -> None:
     book = parse_epub(source.write(tmp_path / "x.epub"))
     assert book.text.startswith("Before.")
     assert book.text.endswith("After.")
+    assert any("one.xhtml) could be read only in part" in warning for warning in book.warnings)
