@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from rag.parsing.epub.markup import Element
+
 _MAX_PAGE_NUMBER = 12
 _MAX_MARK = 24
 """Characters that a mark has at most."""
@@ -20,14 +22,23 @@ _ARROWS = re.compile("[\u2190-\u21ff\u2934\u2b06\u23ce^\ufe0e\ufe0f\\s]+")
 _BACK = re.compile(r"\b(?:back|return|retour|zurück|volver|torna|назад)\b", re.IGNORECASE)
 
 
-def is_page_number(text: str) -> bool:
+def label_of(element: Element) -> str:
+    """Return the text of an element, stripped, but of what is too long for a mark the beginning."""
+    label = ""
+    for text in element.itertext():
+        label = (label + text).lstrip()
+        if len(label.rstrip()) > _MAX_MARK:
+            break  # tags that are never closed hold the rest of the page, each of them
+    return label.rstrip()
+
+
+def is_page_number(label: str) -> bool:
     """Say whether the text of a page-break marker is only a page's number."""
-    return len(text.strip()) <= _MAX_PAGE_NUMBER
+    return len(label) <= _MAX_PAGE_NUMBER
 
 
-def is_declared_mark(text: str) -> bool:
+def is_declared_mark(label: str) -> bool:
     """Say whether what the mark-up calls a reference to a note (or back) reads like a mark."""
-    label = text.strip()
     if len(label) > _MAX_MARK:
         return False
     wordless = not any(character.isalpha() for character in label)
@@ -35,9 +46,8 @@ def is_declared_mark(text: str) -> bool:
     return wordless or numbered or len(label) <= 2 or _BACK.search(label) is not None
 
 
-def is_likely_mark(text: str, href: str) -> bool:
+def is_likely_mark(label: str, href: str) -> bool:
     """Say whether a plain link is a note's number, or the arrow that leads back from it."""
-    label = text.strip()
     if "#" not in href or not label or len(label) > _MAX_MARK or len(href) > _MAX_HREF:
         return False
     if _ARROWS.fullmatch(label):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from core.errors import OversizedBookError
 from core.text import BlockKind, Matter, fold_text
 from rag.parsing.epub.context import Context, is_next_cell
-from rag.parsing.epub.marks import is_declared_mark, is_likely_mark, is_page_number
+from rag.parsing.epub.marks import is_declared_mark, is_likely_mark, is_page_number, label_of
 from rag.parsing.epub.markup import Element
 from rag.parsing.epub.tags import (
     HIDDEN,
@@ -286,12 +286,12 @@ class Walker:
     def _is_left_out(self, element: Element, role: TagRole, traits: Traits) -> bool:
         if role is TagRole.LEFT_OUT or traits.left_out:
             return True
-        if traits.page_number and is_page_number("".join(element.itertext())):
+        if traits.page_number and is_page_number(label_of(element)):
             return True
         if traits.note_mark:
-            is_mark = is_declared_mark("".join(element.itertext()))
+            is_mark = is_declared_mark(label_of(element))
         elif role is TagRole.LINK and (href := element.get("href")):
-            is_mark = is_likely_mark("".join(element.itertext()), href)
+            is_mark = is_likely_mark(label_of(element), href)
         else:
             is_mark = False
         self._marks += is_mark
