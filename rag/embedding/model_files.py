@@ -28,6 +28,8 @@ _MANIFEST = "manifest.json"
 _TEMPORARY_PREFIX = ".building-"
 _ABANDONED_AFTER_S = 3600.0
 _BUILD_TIMEOUT_S = 600.0
+# On Windows a program without a console would open one for the process that it starts.
+_NO_CONSOLE: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +127,15 @@ def _run_build(folder: Path, model: EmbeddingModel) -> None:
             text=True,
             timeout=_BUILD_TIMEOUT_S,
             check=False,
+            creationflags=_NO_CONSOLE,
         )
     except subprocess.TimeoutExpired as error:
         raise EmbeddingError("Making the embedding model took too long and was stopped.") from error
+    except OSError as error:
+        raise EmbeddingError(
+            f"The process that makes the embedding model could not be started ({error}). Search "
+            "works by words until it can."
+        ) from error
     if done.returncode != 0:
         log.error("building %s failed: %s", model.name, done.stderr)
         reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"

@@ -166,6 +166,30 @@ class TestBuilding:
             prepare(DEFAULT_MODEL, tmp_path / "models")
         assert list((tmp_path / "models").iterdir()) == []
 
+    def test_a_build_that_cannot_be_started_says_so(
+        self, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+        with pytest.raises(EmbeddingError, match=r"could not be started.*no python.*by words"):
+            prepare(DEFAULT_MODEL, tmp_path / "models")
+        assert list((tmp_path / "models").iterdir()) == []
+
+    def test_a_build_opens_no_console(
+        self, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Only Windows takes such flags; here it is enough that they get there."""
+        monkeypatch.setattr(model_files, "_NO_CONSOLE", 0x08000000)
+        started: list[int] = []
+
+        def refuse(*_: object, creationflags: int, **__: object) -> None:
+            started.append(creationflags)
+            raise OSError("not started")
+
+        monkeypatch.setattr(model_files.subprocess, "run", refuse)
+        with pytest.raises(EmbeddingError, match="not started"):
+            prepare(DEFAULT_MODEL, tmp_path / "models")
+        assert started == [0x08000000]
+
 
 @pytest.mark.usefixtures("no_weights")
 class TestWithoutTheWeights:
