@@ -103,7 +103,7 @@ class Postil:
         return VectorIndex(
             VectorStoreFactory(self.home.index_dir),
             self.library.embeddings,
-            self.fingerprint,
+            lambda: self.fingerprint,
         )
 
     @_part

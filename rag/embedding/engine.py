@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,15 @@ def open_embedder(
 ) -> EmbeddingEngine:
     """Return an engine for a model of the catalogue. Light: the model loads on first use.
 
+    A name that the catalogue lacks is an error of that first use too: it comes from settings, and
+    the rest of Postil works without a model.
+
     Args:
         model_name: a name from the catalogue.
         cache_dir: the model cache.
         allow_download: may the model be downloaded on first use? The bundled ones never are.
-
-    Raises:
-        EmbeddingError: there is no such model.
     """
-    return EmbeddingEngine(find_model(model_name), cache_dir, allow_download=allow_download)
+    return EmbeddingEngine(model_name, cache_dir, allow_download=allow_download)
 
 
 class EmbeddingEngine:
@@ -52,24 +53,27 @@ class EmbeddingEngine:
     scaled per batch, and padding costs what the longest passage costs.
     """
 
-    def __init__(
-        self, model: EmbeddingModel, cache_dir: Path, *, allow_download: bool = False
-    ) -> None:
-        self._model = model
+    def __init__(self, model_name: str, cache_dir: Path, *, allow_download: bool = False) -> None:
+        self._model_name = model_name
         self._cache_dir = cache_dir
         self._allow_download = allow_download
-        self._lock = threading.Lock()
+        self._loading = threading.Lock()  # held while the model is built and loaded
+        self._lock = threading.Lock()  # held around what follows, and never for long
         self._encoder: TextEmbedding | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
+
+    @cached_property
+    def _model(self) -> EmbeddingModel:
+        return find_model(self._model_name)
 
     @property
     def fingerprint(self) -> EmbeddingFingerprint:
         """What the vectors belong to; the chunker's version is left to the caller.
 
         Raises:
-            EmbeddingError: the model is not a bundled one and not there, so that nobody knows
-                its revision.
+            EmbeddingError: there is no such model, or it is not a bundled one and not there, so
+                that nobody knows its revision.
         """
         model = self._model
         # The hub's cache names the folder of a downloaded model for its revision.
@@ -127,7 +131,11 @@ class EmbeddingEngine:
         return self._embed_one(self._load(), self._model.query_prefix + text)
 
     def close(self) -> None:
-        """End the threads and let go of the model. Closing twice is no error."""
+        """End the threads and let go of the model. Closing twice is no error.
+
+        A model that is just being built or loaded is not waited for: it is let go of when it is
+        there, and the call that wanted it fails.
+        """
         with self._lock:
             self._closed = True
             threads, self._threads, self._encoder = self._threads, None, None
@@ -147,14 +155,19 @@ class EmbeddingEngine:
             return self._threads
 
     def _load(self) -> TextEmbedding:
-        with self._lock:
-            self._raise_if_closed()
-            if self._encoder is None:
-                self._encoder = _open_encoder(self._model, self._prepare(), self._cache_dir)
-            return self._encoder
+        with self._loading:
+            with self._lock:
+                self._raise_if_closed()
+                if self._encoder is not None:
+                    return self._encoder
+            encoder = _open_encoder(self._model, self._prepare(), self._cache_dir)
+            with self._lock:
+                self._raise_if_closed()
+                self._encoder = encoder
+            return encoder
 
     def _prepare(self) -> Path:
-        return prepare(self._model.name, self._cache_dir, allow_download=self._allow_download)
+        return prepare(self._model_name, self._cache_dir, allow_download=self._allow_download)
 
     def _raise_if_closed(self) -> None:
         if self._closed:

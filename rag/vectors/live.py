@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import cached_property
 
 from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError, StorageError
@@ -26,12 +28,21 @@ class VectorIndex:
         self,
         factory: VectorStoreFactory,
         embeddings: EmbeddingStore,
-        fingerprint: EmbeddingFingerprint,
+        fingerprint: Callable[[], EmbeddingFingerprint],
         kind: StoreKind = "auto",
     ) -> None:
+        """Make an index; nothing is opened yet.
+
+        Args:
+            factory: opens the store.
+            embeddings: where the vectors are kept.
+            fingerprint: says which of them, asked at the first use. It may raise EmbeddingError
+                where the model is not there, and is then asked again at the next use.
+            kind: see VectorStoreFactory.open.
+        """
         self._factory = factory
         self._embeddings = embeddings
-        self._fingerprint = fingerprint
+        self._ask_fingerprint = fingerprint
         self._kind = kind
         self._lock = threading.Lock()
         self._closed = False
@@ -45,6 +56,7 @@ class VectorIndex:
         Ask again for each search: a store handed out earlier may lack later changes.
 
         Raises:
+            EmbeddingError: the model is not there, so that nobody knows which embeddings.
             StorageError: the database cannot be read, or the index is closed.
         """
         with self._lock:
@@ -60,6 +72,10 @@ class VectorIndex:
             ids: of the chunks, shape (n,).
             vectors: half-precision, shape (n, dimension).
             generation: what `EmbeddingStore.append` returned.
+
+        Raises:
+            EmbeddingError: the model is not there, so that nobody knows which embeddings.
+            StorageError: the database cannot be read.
         """
         with self._lock:
             if self._closed:
@@ -75,6 +91,7 @@ class VectorIndex:
         Searches go on meanwhile, exactly until the graph is there.
 
         Raises:
+            EmbeddingError: the model is not there, so that nobody knows which embeddings.
             StorageError: the database cannot be read, the folder cannot be written, or the index
                 is closed.
         """
@@ -93,6 +110,10 @@ class VectorIndex:
         with self._lock:
             self._closed = True
             self._drop()
+
+    @cached_property
+    def _fingerprint(self) -> EmbeddingFingerprint:
+        return self._ask_fingerprint()
 
     def _up_to_date(self) -> ExactVectorStore:
         if self._closed:

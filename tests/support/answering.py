@@ -108,7 +108,7 @@ def open_desk(folder: Path) -> Iterator[Desk]:
     library = open_shelf(folder)
     embedder = MissingModel()
     vectors = VectorIndex(
-        VectorStoreFactory(folder / "index"), library.embeddings, embedder.fingerprint
+        VectorStoreFactory(folder / "index"), library.embeddings, lambda: embedder.fingerprint
     )
     retriever = Retriever(library, embedder, vectors)
     try:

@@ -63,7 +63,9 @@ def open_site(root: Path) -> Site:
     library = open_library(home)
     embedder = open_embedder(DEFAULT_MODEL, model_cache_dir())
     vectors = VectorIndex(
-        VectorStoreFactory(home.index_dir), library.embeddings, passage_fingerprint(embedder)
+        VectorStoreFactory(home.index_dir),
+        library.embeddings,
+        lambda: passage_fingerprint(embedder),
     )
     site = Site(home, library, EventBus(), embedder, vectors)
     site.events.subscribe(site.seen.append)

@@ -39,8 +39,11 @@ def test_fastembed_knows_the_models_that_are_not_bundled() -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_known(tmp_path: Path) -> None:
-    with pytest.raises(EmbeddingError, match=f"“nonsense”.*{DEFAULT_MODEL}"):
-        open_embedder("nonsense", tmp_path)
+    engine = open_embedder("nonsense", tmp_path)
+    for use in (engine.warm_up, lambda: engine.fingerprint, lambda: engine.embed_query("a")):
+        with pytest.raises(EmbeddingError, match=f"“nonsense”.*{DEFAULT_MODEL}"):
+            use()
+    engine.close()
 
 
 def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

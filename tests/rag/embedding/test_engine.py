@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from contracts.embedder import TEXTS, EmbedderContract
 
 from core.errors import EmbeddingError
-from rag.embedding import DEFAULT_MODEL, EmbeddingEngine, open_embedder
+from rag.embedding import DEFAULT_MODEL, EmbeddingEngine, open_embedder, prepare
 from rag.ports import Embedder
 
 pytestmark = pytest.mark.model
@@ -79,6 +80,31 @@ def test_a_closed_engine_says_so_and_leaves_no_thread(model_cache: Path) -> None
     assert set(threading.enumerate()) == before
     with pytest.raises(EmbeddingError, match="closed"):
         engine.embed_query("anything")
+
+
+def test_closing_does_not_wait_for_a_model_that_is_being_built(
+    model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(DEFAULT_MODEL, model_cache)
+    building, finish = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> Path:
+        building.set()
+        assert finish.wait(30)
+        return folder
+
+    monkeypatch.setattr("rag.embedding.engine.prepare", slow)
+    engine = open_embedder(DEFAULT_MODEL, model_cache)
+    with ThreadPoolExecutor(2) as threads:
+        question = threads.submit(engine.embed_query, "anything")
+        assert building.wait(30)
+        closing = threads.submit(engine.close)
+        try:
+            closing.result(timeout=10)
+        finally:
+            finish.set()
+        with pytest.raises(EmbeddingError, match="closed"):
+            question.result()
 
 
 def test_heavy_libraries_are_not_imported_before_they_are_needed() -> None:

@@ -10,7 +10,8 @@ import pytest
 from contracts.vector_store import ids_of
 
 from core.books import IdRange
-from core.errors import StorageError
+from core.embeddings import EmbeddingFingerprint
+from core.errors import EmbeddingError, StorageError
 from rag.vectors import UsearchVectorStore, VectorIndex, VectorStoreFactory, keeper
 from support.embedding_store import MemoryEmbeddingStore, clustered_vectors, fingerprint
 
@@ -35,7 +36,7 @@ def open_index(database: MemoryEmbeddingStore, tmp_path: Path) -> Iterator[OpenI
 
     def open_() -> VectorIndex:
         factory = VectorStoreFactory(tmp_path / "index")
-        opened.append(VectorIndex(factory, database, fingerprint()))
+        opened.append(VectorIndex(factory, database, fingerprint))
         return opened[-1]
 
     yield open_
@@ -59,7 +60,7 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def test_a_library_without_embeddings_finds_nothing(tmp_path: Path) -> None:
-    index = VectorIndex(VectorStoreFactory(tmp_path), MemoryEmbeddingStore(), fingerprint())
+    index = VectorIndex(VectorStoreFactory(tmp_path), MemoryEmbeddingStore(), fingerprint)
     assert nearest(index, np.ones(384)) == []
     index.close()
 
@@ -220,7 +221,7 @@ def test_an_index_that_another_library_left_is_not_used(
     replaced.register(fingerprint())
     for start in range(0, 50, 10):  # the same ids and a later generation, other books
         replaced.store(range(start, start + 10), vectors[50 + start : 60 + start])
-    other = VectorIndex(VectorStoreFactory(tmp_path / "index"), replaced, fingerprint())
+    other = VectorIndex(VectorStoreFactory(tmp_path / "index"), replaced, fingerprint)
     assert nearest(other, vectors[70]) == [20]
     other.close()
 
@@ -245,7 +246,7 @@ def test_a_folder_that_cannot_be_written_costs_no_search(
     vectors = clustered_vectors(30)
     database.store(range(30), vectors)
     (tmp_path / "file").write_text("in the way")
-    index = VectorIndex(VectorStoreFactory(tmp_path / "file"), database, fingerprint())
+    index = VectorIndex(VectorStoreFactory(tmp_path / "file"), database, fingerprint)
     assert nearest(index, vectors[12]) == [12]
     index.close()
     assert "could not be saved" in caplog.text
@@ -261,7 +262,9 @@ def test_a_disk_too_full_for_the_graph_is_logged_and_tried_again(
     vectors = clustered_vectors(count + 1, dimension=8)
     database = MemoryEmbeddingStore(8)
     database.store(range(count), vectors[:count])
-    index = VectorIndex(VectorStoreFactory(tmp_path / "index"), database, fingerprint(dimension=8))
+    index = VectorIndex(
+        VectorStoreFactory(tmp_path / "index"), database, lambda: fingerprint(dimension=8)
+    )
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, limits[1]))
     try:
@@ -274,6 +277,38 @@ def test_a_disk_too_full_for_the_graph_is_logged_and_tried_again(
     assert nearest(index, vectors[count]) == [count]
     wait_for(lambda: len(list((tmp_path / "index").iterdir())) == 4)
     index.close()
+
+
+def test_a_model_that_is_missing_is_asked_for_again(
+    database: MemoryEmbeddingStore, tmp_path: Path
+) -> None:
+    model_is_there = False
+    asked: list[bool] = []
+
+    def ask() -> EmbeddingFingerprint:
+        asked.append(model_is_there)
+        if not model_is_there:
+            raise EmbeddingError("The embedding model has not been downloaded.")
+        return fingerprint()
+
+    vectors = clustered_vectors(30)
+    database.store(range(30), vectors)
+    index = VectorIndex(VectorStoreFactory(tmp_path / "index"), database, ask)
+    assert asked == []
+    with pytest.raises(EmbeddingError, match="downloaded"):
+        index.current()
+    model_is_there = True
+    assert nearest(index, vectors[12]) == [12]
+    assert nearest(index, vectors[7]) == [7]
+    index.close()
+    assert asked == [False, True]
+
+
+def test_an_index_closes_without_its_model(tmp_path: Path) -> None:
+    def ask() -> EmbeddingFingerprint:
+        raise AssertionError("closing needs no fingerprint")
+
+    VectorIndex(VectorStoreFactory(tmp_path), MemoryEmbeddingStore(), ask).close()
 
 
 @pytest.mark.parametrize("kind", ["exact", "usearch", "auto"])

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from contracts.vector_store import ids_of
 
+from app.composition import open_postil
 from core.books import Book
+from core.errors import EmbeddingError
+from core.home import Home
 from core.persistence.library import Library
 from core.ports import StoredVectors
+from core.scope import Scope
+from core.settings import Settings
+from rag.passages import SearchMode
 from rag.ports import Float16Array, Int64Array
 from rag.vectors import VectorIndex, VectorStoreFactory
 from support.embedding_store import clustered_vectors, fingerprint
@@ -38,7 +44,7 @@ def other_process(library: Library, tmp_path: Path) -> Iterator[Library]:
 
 @pytest.fixture
 def index(library: Library, tmp_path: Path) -> Iterator[VectorIndex]:
-    index = VectorIndex(VectorStoreFactory(tmp_path / "index"), library.embeddings, fingerprint())
+    index = VectorIndex(VectorStoreFactory(tmp_path / "index"), library.embeddings, fingerprint)
     yield index
     index.close()
 
@@ -102,8 +108,18 @@ def test_the_index_survives_a_restart_and_the_loss_of_its_files(
     for lose_files in (False, True):
         for path in (tmp_path / "index").iterdir() if lose_files else ():
             path.unlink()
-        again = VectorIndex(
-            VectorStoreFactory(tmp_path / "index"), library.embeddings, fingerprint()
-        )
+        again = VectorIndex(VectorStoreFactory(tmp_path / "index"), library.embeddings, fingerprint)
         assert found(again, vectors[3]) == [ids[3]]
         again.close()
+
+
+def test_words_are_found_where_the_settings_name_no_model_there_is(tmp_path: Path) -> None:
+    postil = open_postil(Home(tmp_path))
+    postil.change_settings(Settings(embedding_model="nonsense"))
+    book = store_book(postil.library.books, ["The whale sank the ship.", "It rained."])
+    for mode in (SearchMode.WORDS, SearchMode.HYBRID):
+        (passage,) = postil.retriever.search("whale", Scope.book(book.id), mode=mode)
+        assert "whale" in passage.text
+    with pytest.raises(EmbeddingError, match="nonsense"):
+        postil.retriever.search("whale", Scope.book(book.id), mode=SearchMode.MEANING)
+    postil.close()
