@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt
@@ -103,6 +104,15 @@ class Actions(QObject):
         theme.changed.connect(self._draw_icons)
         self._draw_icons()
 
+    def show_as(self, name: str, text: str, icon_name: str) -> None:
+        """Give an action other words and another icon, for a switch that says what it will do."""
+        self._icon_names[name] = icon_name
+        action = self._actions[name]
+        if action.text() != text:
+            action.setText(text)
+            action.setToolTip(_tip(text, action.shortcuts()))
+            action.setIcon(icon(icon_name, self._theme.colours))
+
     def leave_to(self, widget: QWidget, name: str) -> None:
         """Let an action's key work only while a widget has the focus."""
         action = self._actions[name]
@@ -118,10 +128,7 @@ class Actions(QObject):
         action.setObjectName(spec.name)
         action.setCheckable(spec.checkable)
         action.setShortcuts([QKeySequence(keys) for keys in spec.keys])
-        words = plain_words(spec.text)
-        if spec.keys:
-            words = f"{words} ({native_key(spec.keys[0])})"
-        action.setToolTip(words)
+        action.setToolTip(_tip(spec.text, action.shortcuts()))
         window.addAction(action)
         if spec.icon_name is not None:
             self._icon_names[spec.name] = spec.icon_name
@@ -130,6 +137,13 @@ class Actions(QObject):
     def _draw_icons(self) -> None:
         for name, icon_name in self._icon_names.items():
             self._actions[name].setIcon(icon(icon_name, self._theme.colours))
+
+
+def _tip(text: str, keys: Sequence[QKeySequence]) -> str:
+    words = plain_words(text)
+    if not keys:
+        return words
+    return f"{words} ({keys[0].toString(QKeySequence.SequenceFormat.NativeText)})"
 
 
 def plain_words(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,17 +22,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from app.dialogs.endpoint_dialog import EndpointDialog
 from app.main import make_application
 from app.reading.contents_popup import ContentsPopup
+from app.reading.find_bar import FindBar
 from app.theme import Theme
 from core.endpoints import Endpoint
 from core.home import Home
 from core.scope import Scope
 from core.settings import Theme as ThemeChoice
 from core.text import Span
+from rag.passages import Passage
 from support.endpoint import models, scripted_endpoint, stream
 from support.ingest import write_novel
 from support.window import OpenedWindow, opened_window, until, window_loop
 
 INGEST_S = 240.0
+SENTENCE = re.compile(r"(?<=[.!?] )[A-Z][^“”\"‘.!?]+[.!?]")
 QUESTION = "Why did the Time Traveller go down the well to the Morlocks?"
 NOVELS = (
     "h-g-wells_the-time-machine.epub",
@@ -102,6 +106,12 @@ async def show_reading(opened: OpenedWindow, photographer: Photographer) -> None
         await photographer.take(opened, name)
 
 
+def quotable(passages: Sequence[Passage]) -> list[str]:
+    """Return whole sentences of passages that a model might quote."""
+    sentences = [one for passage in passages for one in SENTENCE.findall(passage.text)]
+    return [sentence for sentence in sentences if 60 < len(sentence) < 180]
+
+
 async def show_answers(opened: OpenedWindow, photographer: Photographer) -> None:
     """An answer without a model, then one from an endpoint, each with its passage on the page."""
     session = opened.session
@@ -122,13 +132,14 @@ async def show_answers(opened: OpenedWindow, photographer: Photographer) -> None
         endpoint = Endpoint("Local model", server.url, "qwen2.5-7b-instruct")
         await opened.background.write(opened.postil.add_endpoint, endpoint, None)
         passages = opened.postil.retriever.search(QUESTION, Scope.book(book.id))
-        quote = passages[0].text.split(". ")[0].strip("“”\"'")
+        first, second = quotable(passages)[:2]
         server.script(
             stream(
                 "He went down because his machine had been taken, and he came to think that "
                 "the Morlocks had it. ",
-                f"“{quote}” [1] ",
-                "\n\nHe had first put it off, for he feared the dark and had few matches.",
+                f"“{first}” [1] ",
+                "\n\nHe had put it off at first, for he feared the dark and had few matches. ",
+                f"“{second}” [2]",
             )
         )
         opened.postil.change_settings(
@@ -191,6 +202,8 @@ async def take_all(home: Home, theme: Theme, folder: Path, books: Sequence[Path]
         for popup in opened.session.reading.findChildren(ContentsPopup):
             popup.grab().save(str(photographer.folder / "15-contents.png"))
             popup.close()
+        for bar in opened.session.reading.findChildren(FindBar):
+            bar.close_bar()
         theme.choose(ThemeChoice.DARK)
         await photographer.take(opened, "16-dark")
         opened.session.reading.show_span(opened.session.reading.book_id, Span(4000, 4200))

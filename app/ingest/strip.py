@@ -59,6 +59,10 @@ class IngestStrip(QFrame):
             widget.setVisible(busy)
         self._dismiss.setVisible(not busy)
         self._bar.setValue(round(summary.fraction * _STEPS))
+        if summary.paused:
+            self._actions.show_as("pause_ingest", "&Go on reading in", "play")
+        else:
+            self._actions.show_as("pause_ingest", "&Pause reading in", "pause")
         self._actions["pause_ingest"].setEnabled(busy)
         self._actions["cancel_ingest"].setEnabled(busy)
         self._words.setText(_words(summary))

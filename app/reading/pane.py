@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions import Actions
@@ -15,6 +14,7 @@ from app.reading.book_search import BookSearch
 from app.reading.contents_popup import ContentsPopup
 from app.reading.opened_book import OpenedBook, load_opened_book
 from app.reading.page import Page
+from app.reading.place_keeper import PlaceKeeper
 from app.reading.typography import BASE_SIZE_PX, PageStyle
 from app.theme import Theme
 from app.widgets import Pane
@@ -23,7 +23,6 @@ from core.ports import BookStore
 from core.scope import Scope
 from core.text import Span
 
-_SETTLE_MS = 600
 MIN_FONT_SCALE = 0.6
 MAX_FONT_SCALE = 2.4
 _FONT_STEP = 1.1
@@ -71,13 +70,10 @@ class ReadingPane(Pane):
         self._font_scale = font_scale
         self._opened: OpenedBook | None = None
         self._shown = -1
-        self._visiting = False
         self._moving = asyncio.Lock()
         self._build(empty)
-        self._settled = QTimer(self)
-        self._settled.setSingleShot(True)
-        self._settled.setInterval(_SETTLE_MS)
-        self._settled.timeout.connect(self._keep_place)
+        here = self._page.first_visible_offset
+        self._place = PlaceKeeper(books, background, here, self)
         self._connect()
         self._enable_actions()
 
@@ -96,8 +92,8 @@ class ReadingPane(Pane):
         """The open book as far as the reader has come, the page on view included."""
         if self._opened is None:
             return None
-        place = self._opened.book.reading_offset
-        seen = place if self._visiting else self._page.last_visible_offset()
+        place = self._place.offset
+        seen = place if self._place.visiting else self._page.last_visible_offset()
         return Scope.book(self._opened.book.id, max(seen, place))
 
     def open_book(self, book_id: BookId) -> None:
@@ -111,12 +107,17 @@ class ReadingPane(Pane):
     def close_book(self) -> None:
         """Show no book."""
         self._background.cancel("reading")
-        self._settled.stop()
+        self._place.rest()
+        self._place.take_up(None)
         self._opened, self._shown = None, -1
         self._search.take_up(None)
         self._stack.setCurrentIndex(0)
         self._enable_actions()
         self.bookClosed.emit()
+
+    async def finish(self) -> None:
+        """Keep the reader's place, before all is closed."""
+        await self._place.finish()
 
     def set_font_scale(self, scale: float) -> None:
         """Set the size of the text and keep the place."""
@@ -162,32 +163,35 @@ class ReadingPane(Pane):
         actions["smaller_text"].triggered.connect(lambda: self._scale_text(1 / _FONT_STEP))
         actions["usual_text"].triggered.connect(lambda: self.set_font_scale(1.0))
         self._theme.changed.connect(self._set_again)
-        self._page.moved.connect(self._moved)
+        self._page.moved.connect(self._place.note_move)
+        self._place.settled.connect(self._tell_place)
         self._visit_bar.stayed.connect(self._stay)
         self._search.placeWanted.connect(self._show_found)
         self._search.ended.connect(self._end_find)
 
     async def _open(self, book_id: BookId) -> None:
         opened = await self._load(book_id)
-        self._visiting = False
-        await self._show(opened.section_at(opened.book.reading_offset))
-        self._page.scroll_to(opened.book.reading_offset)
+        self._place.visiting = False
+        await self._show(opened.section_at(self._place.offset))
+        self._page.scroll_to(self._place.offset)
         self._tell_place()
 
     async def _visit(self, book_id: BookId, span: Span) -> None:
+        self._place.keep_now()
         opened = self._opened
         if opened is None or opened.book.id != book_id:
             opened = await self._load(book_id)
-        self._visiting = True
+        self._place.visiting = True
         await self._show(opened.section_at(span.start))
         self._page.highlight(span, self._places_on_page())
         self._page.scroll_to(span.start, middle=True)
         self._tell_place()
 
     async def _load(self, book_id: BookId) -> OpenedBook:
-        self._settled.stop()
+        self._place.keep_now()
         opened = await self._background.read(load_opened_book, self._books, book_id)
         self._opened, self._shown = opened, -1
+        self._place.take_up(book_id, opened.book.reading_offset)
         self._search.take_up(book_id)
         self.bookOpened.emit(book_id)
         return opened
@@ -200,11 +204,11 @@ class ReadingPane(Pane):
                 return
             span = opened.sections[index].span
             blocks = await self._background.read(self._books.blocks, opened.book.id, span)
-            self._settled.stop()
             style = PageStyle(BASE_SIZE_PX * self._font_scale, self._theme.colours)
             self._stack.setCurrentIndex(1)
             self._shown = -1  # until the page is whole: this may be cancelled on the way
             await self._page.show_blocks(blocks, span, style)
+            self._place.rest()
             self._shown = index
             self._page.highlight(None, self._places_on_page())
             self._bar.show_section(opened, index)
@@ -213,7 +217,9 @@ class ReadingPane(Pane):
     def _turn(self, step: int, *, to_end: bool = False) -> None:
         """Go to the next section or the one before, to its beginning or its end."""
         opened = self._opened
-        if opened is None or not 0 <= self._shown + step < len(opened.sections):
+        if opened is None or self._shown < 0:
+            return
+        if not 0 <= self._shown + step < len(opened.sections):
             return
         span = opened.sections[self._shown + step].span
         self._go(span.end if to_end else span.start, self._shown + step)
@@ -225,46 +231,28 @@ class ReadingPane(Pane):
     async def _go_to(self, offset: int, section: int | None = None) -> None:
         if self._opened is None:
             return
-        self._visiting = False
+        self._place.visiting = False
         await self._show(self._opened.section_at(offset) if section is None else section)
         self._page.highlight(None, self._places_on_page())
         self._page.scroll_to(offset)
         self._page.setFocus()
+        self._place.keep()
         self._tell_place()
-        self._keep_place()
-
-    def _moved(self) -> None:
-        if self._opened is not None and self._shown >= 0:
-            self._settled.start()
 
     def _return(self) -> None:
-        if self._opened is not None:
-            self._go(self._opened.book.reading_offset)
+        self._go(self._place.offset)
 
     def _stay(self) -> None:
-        self._visiting = False
-        self._keep_place()
-
-    def _keep_place(self) -> None:
-        """Remember where the reader is, unless this is a visit."""
+        self._place.visiting = False
+        self._place.keep()
         self._tell_place()
-        opened = self._opened
-        if opened is None or self._visiting:
-            return
-        offset = self._page.first_visible_offset()
-        if offset == opened.book.reading_offset:
-            return
-        self._opened = replace(opened, book=replace(opened.book, reading_offset=offset))
-        self._background.spawn(
-            self._background.write(self._books.set_reading_offset, opened.book.id, offset)
-        )
 
     def _tell_place(self) -> None:
         if self._opened is None:
             return
         self._place_bar.show_place(self._opened, self._page.first_visible_offset())
-        self._visit_bar.setVisible(self._visiting)
-        self._actions["back_to_place"].setEnabled(self._visiting)
+        self._visit_bar.setVisible(self._place.visiting)
+        self._actions["back_to_place"].setEnabled(self._place.visiting)
 
     def _scale_text(self, factor: float) -> None:
         self.set_font_scale(self._font_scale * factor)
@@ -279,7 +267,7 @@ class ReadingPane(Pane):
         offset = self._page.first_visible_offset()
         await self._show(self._shown, again=True)
         self._page.highlight(passage, self._places_on_page())
-        if passage is not None and self._visiting:
+        if passage is not None and self._place.visiting:
             self._page.scroll_to(passage.start, middle=True)
         else:
             self._page.scroll_to(offset)
@@ -301,7 +289,7 @@ class ReadingPane(Pane):
             self.show_span(self._opened.book.id, place)
 
     def _end_find(self) -> None:
-        self._page.highlight(self._page.highlighted if self._visiting else None)
+        self._page.highlight(self._page.highlighted if self._place.visiting else None)
 
     def _places_on_page(self) -> list[Span]:
         if self._opened is None or self._shown < 0:
@@ -316,4 +304,4 @@ class ReadingPane(Pane):
         self._actions["contents"].setEnabled(opened is not None and bool(opened.chapters))
         self._actions["previous_section"].setEnabled(self._shown > 0)
         self._actions["next_section"].setEnabled(0 <= self._shown < last)
-        self._actions["back_to_place"].setEnabled(opened is not None and self._visiting)
+        self._actions["back_to_place"].setEnabled(opened is not None and self._place.visiting)

@@ -91,9 +91,9 @@ class Session(QObject):
         """Keep what is to be kept, and close what was opened."""
         self._bridge.close()
         if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait((self._starting,))
+            await asyncio.wait((self._starting,))  # a runner half started could not be closed
         await self.conversation.finish()
+        await self.reading.finish()
         self._window.remember(self._memory)
         await self._background.write(save_memory, self._postil.library.settings, self._memory)
         if "ingest" in vars(self._postil):

@@ -12,6 +12,7 @@ from app.reading.contents_popup import ContentsPopup
 from app.reading.find_bar import FindBar
 from app.theme import Theme
 from core.home import Home
+from core.persistence.library import open_library
 from core.settings import Theme as ThemeChoice
 from core.text import Span
 from support.shelf import open_shelf, parsed_book, shelve
@@ -172,5 +173,40 @@ def test_leaps_one_after_the_other_end_at_the_last(
             await until(lambda: pane.page.highlighted == spans[3])
             assert shown_title(opened) == "Chapter 4"
             assert pane.page.text_of(spans[3]) == TEXT[spans[3].start : spans[3].end]
+
+    run(story())
+
+
+def test_the_place_is_kept_although_the_window_closes_at_once(
+    run: Any, home: Home, theme: Theme, book_id: int
+) -> None:
+    async def story() -> tuple[int, int]:
+        async with opened_window(home, theme) as opened:
+            await open_first(opened)
+            page = opened.session.reading.page
+            page.verticalScrollBar().setValue(400)
+            return page.first_visible_offset(), page.last_visible_offset()
+
+    first, last = run(story())
+    library = open_library(home)
+    assert first <= library.books.get(book_id).reading_offset < last
+    library.close()
+
+
+def test_a_look_elsewhere_right_after_scrolling_loses_no_place(
+    run: Any, home: Home, theme: Theme, book_id: int
+) -> None:
+    async def story() -> None:
+        async with opened_window(home, theme) as opened:
+            await open_first(opened)
+            pane = opened.session.reading
+            pane.page.verticalScrollBar().setValue(400)
+            place = pane.page.first_visible_offset()
+            far = BOOK.chapters[3].start
+            pane.show_span(book_id, Span(far, far + 9))
+            await until(lambda: pane.page.highlighted == Span(far, far + 9))
+            opened.window.actions_["back_to_place"].trigger()
+            await until(lambda: shown_title(opened) == "Chapter 1")
+            await until(lambda: pane.page.first_visible_offset() == place)
 
     run(story())
