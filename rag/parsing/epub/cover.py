@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.errors import BadBookError
+from core.errors import BadBookError, OversizedBookError
 from core.text import Cover
 from rag.parsing.epub.archive import Archive, resolve_reference
 from rag.parsing.epub.markup import Element, attribute, local_name, parse_markup
 from rag.parsing.epub.metadata import cover_id
 from rag.parsing.epub.package import Package
+
+MAX_COVER_BYTES = 8 * 2**20
+"""Covers have some 100 KB to 2 MB."""
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -20,19 +23,28 @@ _SVG_HEAD_BYTES = 2048
 
 
 def read_cover(archive: Archive, package: Package) -> Cover | None:
-    """Return the cover: what the book names as such, else the first picture of its first page."""
+    """Return the cover: what the book names as such, else the first picture of its first page.
+
+    A book without its cover is still a book: one that cannot be read is none, and so is one larger
+    than `MAX_COVER_BYTES`, of which the package's warnings tell.
+    """
+    too_large = False
     for name in dict.fromkeys(_candidates(archive, package)):
-        data = _read(archive, name)
-        if media_type := _picture_type(data):
+        try:
+            data = archive.read(name)
+        except BadBookError as error:
+            too_large = too_large or isinstance(error, OversizedBookError)
+            continue
+        if len(data) > MAX_COVER_BYTES:
+            too_large = True
+        elif media_type := _picture_type(data):
             return Cover(data, media_type)
+    if too_large:
+        package.warnings.append(
+            f"The cover picture is larger than {MAX_COVER_BYTES // 2**20} MB, so the book is shown "
+            "without it."
+        )
     return None
-
-
-def _read(archive: Archive, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except BadBookError:
-        return b""  # a book without its cover is still a book
 
 
 def _candidates(archive: Archive, package: Package) -> Iterator[str]:
@@ -53,13 +65,16 @@ def _candidates(archive: Archive, package: Package) -> Iterator[str]:
 
 
 def _pictures(archive: Archive, name: str) -> Iterator[str]:
-    """Yield a picture's entry, or the first picture that a page shows."""
-    data = _read(archive, name)
-    if _picture_type(data):
+    """Yield the first picture that a page shows; what is no page may be a picture itself."""
+    try:
+        data = archive.read(name)
+        root = None if _picture_type(data) else parse_markup(data)
+    except BadBookError:
+        root = None
+    if root is None:
         yield name
         return
-    root = parse_markup(data)
-    for node in () if root is None else root.iter():
+    for node in root.iter():
         if local_name(node) in ("img", "image"):
             target = resolve_reference(name, _source(node))
             if target is not None and (found := archive.find(target.name)) is not None:

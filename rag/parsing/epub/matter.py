@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from core.text import BlockKind, Matter
+from rag.parsing.epub.drafts import Draft
 from rag.parsing.epub.tags import MATTER_OF_TYPE
-from rag.parsing.epub.walker import Draft
 
 _SHORT_PAGE = 5_000
 """A page with more characters than this is never taken for a title page by its name alone."""

@@ -10,10 +10,11 @@ from core.errors import BadBookError, DamagedBookError, OversizedBookError
 from core.text import Matter
 from rag.parsing.epub.archive import Archive, Target
 from rag.parsing.epub.chapters import Place
+from rag.parsing.epub.drafts import Draft
 from rag.parsing.epub.markup import parse_page
 from rag.parsing.epub.matter import mark_lists, page_matter
 from rag.parsing.epub.package import Page, count_pages
-from rag.parsing.epub.walker import Draft, Walker
+from rag.parsing.epub.walker import Walker
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from rag.parsing.epub.archive import Archive, Target, open_archive
 from rag.parsing.epub.chapters import Finder, Place, choose_chapters
 from rag.parsing.epub.contents import Entry, read_landmarks, read_navigation, read_ncx
 from rag.parsing.epub.cover import read_cover
+from rag.parsing.epub.drafts import Draft
 from rag.parsing.epub.languages import UNDETERMINED
 from rag.parsing.epub.markup import Element, parse_markup
 from rag.parsing.epub.matter import keep_some_body, mark_licences
@@ -19,7 +20,6 @@ from rag.parsing.epub.metadata import read_metadata
 from rag.parsing.epub.package import Package, read_package
 from rag.parsing.epub.pages import Reading, read_pages
 from rag.parsing.epub.protection import refuse_protected
-from rag.parsing.epub.walker import Draft
 
 PARSER_VERSION = "epub/2"
 """Stored with the text; it grows whenever the same file would give another text."""
@@ -45,6 +45,7 @@ def parse_epub(path: Path) -> ParsedBook:
         reading = read_pages(
             archive, package.pages, metadata.language, [*package.guide, *landmarks]
         )
+        cover = read_cover(archive, package)
         warnings = [*package.warnings, *reading.warnings]
         if archive.salvaged:
             warnings.append("The file is damaged or cut short; this is what could be saved of it.")
@@ -61,7 +62,7 @@ def parse_epub(path: Path) -> ParsedBook:
             chapters=choose_chapters(tables, blocks, _finder(archive, reading)),
             format="epub",
             parser_version=PARSER_VERSION,
-            cover=read_cover(archive, package),
+            cover=cover,
             warnings=tuple(warnings),
         )
 

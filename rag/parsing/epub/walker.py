@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import OversizedBookError
-from core.text import BlockKind, Matter, fold_text
+from core.text import BlockKind, fold_text
 from rag.parsing.epub.context import Context, is_next_cell
+from rag.parsing.epub.drafts import Draft, are_verse
 from rag.parsing.epub.marks import is_declared_mark, is_likely_mark, is_page_number, label_of
 from rag.parsing.epub.markup import Element
 from rag.parsing.epub.tags import (
@@ -32,11 +33,6 @@ CELL_SEPARATOR = " | "
 MAX_LOCATORS = 100_000_000
 """Characters in the locators of one page; a page of a real book has some 100,000."""
 
-_MIN_VERSE_LINES = 3
-_MAX_VERSE_LINE = 120
-_MEAN_VERSE_LINE = 60
-"""Lines broken by hand are verse if there are three or more and they are as short as verse is."""
-
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 _ANCHORS = ("id", "name", _XML_ID)
@@ -49,19 +45,6 @@ _UNBOXED = (TagRole.INLINE, TagRole.BREAK, TagRole.MATH, TagRole.LEFT_OUT)
 """Roles of elements that do not end the block before them."""
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters that keep a spacer from being empty."""
-_FLOWING = (BlockKind.PARAGRAPH, BlockKind.QUOTE)
-
-
-@dataclass(slots=True)
-class Draft:
-    """A block in the making; `locator` still lacks the spine index."""
-
-    kind: BlockKind
-    text: str
-    locator: str
-    level: int
-    matter: Matter
-    language: str | None
 
 
 @dataclass(slots=True)
@@ -240,7 +223,7 @@ class Walker:
         draft = self._flush(end, context, whole=self._unbroken)
         if self._lines and draft is not None:
             self._lines.append(draft)
-        if _are_verse(self._lines):
+        if are_verse(self._lines):
             for line in self._lines:
                 line.kind, line.level = BlockKind.VERSE, 0
 
@@ -296,11 +279,3 @@ class Walker:
             is_mark = False
         self._marks += is_mark
         return is_mark
-
-
-def _are_verse(lines: list[Draft]) -> bool:
-    """Say whether lines that were broken by hand look like verse."""
-    if len(lines) < _MIN_VERSE_LINES or any(line.kind not in _FLOWING for line in lines):
-        return False
-    lengths = [len(line.text) for line in lines]
-    return max(lengths) <= _MAX_VERSE_LINE and sum(lengths) / len(lengths) <= _MEAN_VERSE_LINE

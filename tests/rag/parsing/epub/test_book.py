@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.text import Matter, ParsedBook
-from rag.parsing.epub import PARSER_VERSION, parse_epub
+from rag.parsing.epub import PARSER_VERSION, cover, parse_epub
 from support.epubs import PIXEL, EpubSource, navigation, ncx, write_with_ebooklib, xhtml
 
 CHAPTERS = {
@@ -199,6 +199,21 @@ def test_the_cover_is_found(tmp_path: Path, changes: dict[str, str]) -> None:
     cover = read(tmp_path, source).cover
     assert cover is not None
     assert (cover.data, cover.media_type) == (PIXEL, "image/gif")
+
+
+def test_a_cover_that_is_too_large_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = '<item id="c" href="c.gif" media-type="image/gif" properties="cover-image"/>'
+    source = EpubSource(CHAPTERS, manifest=item, files={"EPUB/c.gif": PIXEL})
+    monkeypatch.setattr(cover, "MAX_COVER_BYTES", len(PIXEL))
+    book = read(tmp_path, source)
+    assert book.cover is not None
+    assert book.warnings == ()
+    monkeypatch.setattr(cover, "MAX_COVER_BYTES", len(PIXEL) - 1)
+    book = read(tmp_path, source)
+    assert book.cover is None
+    assert "cover picture is larger" in book.warnings[0]
 
 
 def test_a_cover_that_is_no_picture_is_none(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import OversizedBookError
 from rag.parsing.epub import parse_epub, walker
+from rag.parsing.epub.drafts import Draft
 from support.epubs import EpubSource, ncx, xhtml
 
 BOOK = EpubSource({"one.xhtml": "<h1>One</h1><p>Text.</p>", "two.xhtml": "<p>More.</p>"})
@@ -101,7 +102,7 @@ def test_an_encoding_that_no_page_has_is_passed_over(tmp_path: Path, name: str) 
 def test_an_error_nobody_thought_of_costs_only_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def walk(page: walker.Walker, root: Any) -> tuple[list[walker.Draft], dict[str, int]]:
+    def walk(page: walker.Walker, root: Any) -> tuple[list[Draft], dict[str, int]]:
         if "More" in "".join(root.itertext()):
             raise ArithmeticError("a defect")
         return real_walk(page, root)

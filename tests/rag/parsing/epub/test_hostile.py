@@ -255,6 +255,19 @@ def test_an_entity_bomb_is_refused(tmp_path: Path) -> None:
         parse_epub(EpubSource({"one.xhtml": page}).write(tmp_path / "x.epub"))
 
 
+@pytest.mark.parametrize("bomb", ["entities", "unpacked"])
+def test_a_bomb_that_is_only_the_cover_harms_no_page(tmp_path: Path, bomb: str) -> None:
+    page = f"<!DOCTYPE html [{ENTITIES}]>" + xhtml("<p>&e9;</p>").partition("\n")[2]
+    data = page if bomb == "entities" else "x" * (archive.RATIO_FLOOR_BYTES + 1)
+    source = EpubSource(
+        BOOK.pages,
+        guide='<reference type="cover" href="cover.xhtml"/>',
+        files={"EPUB/cover.xhtml": data},
+    )
+    book = parse_epub(source.write(tmp_path / "x.epub"))
+    assert (book.text, book.cover) == ("One\nText.\nMore.", None)
+
+
 def test_entities_of_the_page_are_resolved_and_those_of_files_are_not(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("SECRET")
