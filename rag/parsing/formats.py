@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -9,6 +10,8 @@ from zipfile import BadZipFile, ZipFile
 from core.errors import BadBookError, DamagedBookError, EmptyBookError, UnknownFormatError
 from core.text import ParsedBook
 from rag.parsing.txt import parse_txt
+
+log = logging.getLogger(__name__)
 
 SUPPORTED_SUFFIXES = (".epub", ".txt")
 """Endings of the file names that a folder is searched for."""
@@ -99,28 +102,33 @@ def find_books(paths: Iterable[Path], recursive: bool) -> Iterator[Path]:
     directly in it, and with `recursive` those of the folders below; hidden ones are left out, and
     links to folders are not followed, so that no loop can be entered.
 
+    What lies in a folder and cannot be looked into is passed over, with a warning in the log.
+
     Raises:
-        BadBookError: a path is not there, or a folder cannot be read.
+        BadBookError: a path that was given is not there, or cannot be read.
     """
     for path in paths:
-        if path.is_dir():
-            yield from _books_in(path, recursive)
-        elif path.exists():
-            yield path
-        else:
-            raise BadBookError(f"There is no file or folder “{path}”.")
+        try:
+            if path.is_dir():
+                yield from _books_in(path, recursive)
+            elif path.exists():
+                yield path
+            else:
+                raise BadBookError(f"There is no file or folder “{path}”.")
+        except OSError as error:
+            raise BadBookError(f"“{path}” cannot be read: {error.strerror}.") from error
 
 
 def _books_in(folder: Path, recursive: bool) -> Iterator[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise BadBookError(f"The folder “{folder}” cannot be read: {error.strerror}.") from error
-    for entry in entries:
+    """Yield the books of a folder. Raises OSError where it cannot be read."""
+    for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            if recursive and not entry.is_symlink():
-                yield from _books_in(entry, recursive)
-        elif entry.suffix.casefold() in SUPPORTED_SUFFIXES and entry.is_file():
-            yield entry
+        try:
+            if entry.is_dir():
+                if recursive and not entry.is_symlink():
+                    yield from _books_in(entry, recursive)
+            elif entry.suffix.casefold() in SUPPORTED_SUFFIXES and entry.is_file():
+                yield entry
+        except OSError as error:
+            log.warning("%s cannot be read and was passed over: %s", entry, error.strerror)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,28 @@ def test_a_folder_with_a_books_name_is_no_book(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadBookError, match="no file or folder"):
         list(find_books([tmp_path / "gone.txt"], recursive=False))
+
+
+def test_a_path_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(BadBookError, match=r"cannot be read: .+\."):
+        list(find_books([tmp_path / ("long" * 100)], recursive=False))
+
+
+@pytest.mark.expects_logs
+def test_a_folder_below_that_cannot_be_read_costs_only_its_own_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder.name == "deep":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_iterdir(folder)
+
+    real_iterdir = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    _tree(tmp_path)
+    names = [p.name for p in find_books([tmp_path], recursive=True)]
+    assert names == ["C.TXT", "a.epub", "b.txt", "d.txt", "片段 é.txt"]
+    assert f"{tmp_path / 'sub' / 'deep'} cannot be read" in caplog.text
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads every folder")
