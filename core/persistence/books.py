@@ -45,12 +45,16 @@ from core.text import Chapter, PlacedBlock, Span
 
 _books = tables.books
 
+_MOST_CONTENTS_KEPT = 200
+"""Tables of contents kept in memory: every search names the chapters of what it found."""
+
 
 class SqlBookStore:
     """Implements core.ports.BookStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._chapters: dict[tuple[BookId, ChunkId], list[Chapter]] = {}
 
     def add(
         self, content_hash: str, source_name: str, title: str, format_: str
@@ -160,14 +164,18 @@ class SqlBookStore:
 
     def chapters(self, book_id: BookId) -> list[Chapter]:
         """Return the table of contents in text order."""
-        table = tables.chapters
-        query = select(table).where(table.c.book_id == book_id).order_by(table.c.ordinal)
         with self._database.read() as connection:
-            get_row(connection, book_id)
-            return [
-                Chapter(row.ordinal, row.title, row.level, row.start)
-                for row in connection.execute(query)
-            ]
+            # Every text of a book has chunk ids of its own, so a text read anew is told apart.
+            ids = chunk_ids(get_row(connection, book_id))
+            if ids is None:
+                return _read_chapters(connection, book_id)
+            kept = self._chapters.get((book_id, ids.first))
+            if kept is None:
+                kept = _read_chapters(connection, book_id)
+                if len(self._chapters) >= _MOST_CONTENTS_KEPT:
+                    self._chapters.clear()
+                self._chapters[book_id, ids.first] = kept
+            return list(kept)
 
     def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
         """Return the chunks with these ids, in this order, leaving out ids that are gone."""
@@ -231,6 +239,14 @@ class SqlBookStore:
 def _readable(name: str) -> str:
     """Return a file's name with a replacement character for each byte that is no Unicode."""
     return os.fsencode(name).decode(errors="replace")
+
+
+def _read_chapters(connection: Connection, book_id: BookId) -> list[Chapter]:
+    table = tables.chapters
+    query = select(table).where(table.c.book_id == book_id).order_by(table.c.ordinal)
+    return [
+        Chapter(row.ordinal, row.title, row.level, row.start) for row in connection.execute(query)
+    ]
 
 
 def _within(

@@ -46,6 +46,7 @@ class SqlLexicalIndex:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._counts = _WordCounts()
 
     def search(
         self,
@@ -62,7 +63,7 @@ class SqlLexicalIndex:
         if not terms or (ranges is not None and not ranges):
             return []
         with self._database.read() as connection:
-            search = _Search(connection, level, ranges, limit)
+            search = _Search(connection, self._counts, level, ranges, limit)
             return search.run(list(dict.fromkeys(terms)))
 
     def ceiling(self, terms: Sequence[str], level: IndexLevel) -> float:
@@ -74,13 +75,14 @@ class SqlLexicalIndex:
         words = list(dict.fromkeys(word.rstrip("*") for term in terms for word in term.split()))
         with self._database.read() as connection:
             row_count = _row_count(connection, level)
-            holding = _holding_counts(connection, level, words)
+            holding = self._counts.holding(connection, level, row_count, words)
         return (_K1 + 1) * sum(_idf(row_count, holding.get(word, 0)) for word in words)
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     connection: Connection
+    counts: _WordCounts
     level: IndexLevel
     ranges: Sequence[IdRange] | None
     limit: int
@@ -106,7 +108,7 @@ class _Search:
         if in_scope < _LARGE_SCOPE:
             return []
         most = row_count * _FREQUENT_SHARE[self.level]
-        holding = _holding_counts(self.connection, self.level, terms)
+        holding = self.counts.holding(self.connection, self.level, row_count, terms)
         return [term for term, count in holding.items() if count > most]
 
     def _hits(self, query: str) -> list[LexicalHit]:
@@ -154,16 +156,40 @@ def _row_count(connection: Connection, level: IndexLevel) -> int:
     return count
 
 
-def _holding_counts(
+class _WordCounts:
+    """In how many rows words stand: counting a frequent one takes milliseconds, so it is kept.
+
+    For as long as the library holds as many rows; a book in place of one of the same size would
+    leave counts a little off, and so the weight of a word, never what is found.
+    """
+
+    _MOST_KEPT = 20_000
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[IndexLevel, int, str], int] = {}
+
+    def holding(
+        self, connection: Connection, level: IndexLevel, row_count: int, words: Sequence[str]
+    ) -> dict[str, int]:
+        """Return in how many rows each word stands."""
+        kept = {word: self._kept.get((level, row_count, word)) for word in words}
+        unknown = [word for word, count in kept.items() if count is None]
+        counted = _count_holding(connection, level, unknown) if unknown else {}
+        if len(self._kept) + len(counted) > self._MOST_KEPT:
+            self._kept.clear()
+        self._kept |= {(level, row_count, word): count for word, count in counted.items()}
+        return counted | {word: count for word, count in kept.items() if count is not None}
+
+
+def _count_holding(
     connection: Connection, level: IndexLevel, words: Sequence[str]
 ) -> dict[str, int]:
-    """Return in how many rows each word stands; one that stands nowhere is left out."""
     # CROSS JOIN keeps SQLite from walking through the whole vocabulary.
     statement = text(
         f"SELECT term, doc FROM json_each(:words) CROSS JOIN {level}_vocabulary ON term = value"
     )
     rows = connection.execute(statement, {"words": json.dumps(words)})
-    return {row.term: row.doc for row in rows}
+    return dict.fromkeys(words, 0) | {row.term: row.doc for row in rows}
 
 
 def _idf(row_count: int, holding_count: int) -> float:
