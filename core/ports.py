@@ -241,16 +241,22 @@ class JobStore(Protocol):
         job_id: JobId,
         state: JobState,
         *,
+        owner: str | None = None,
         error: str | None = None,
         error_kind: str | None = None,
     ) -> IngestJob:
-        """Move a job on. A final job stays as it is."""
+        """Move a job on; return it as it now is.
+
+        A final job stays as it is, and with `owner` so does one that this owner does not hold.
+        """
 
     def set_book(self, job_id: JobId, book_id: BookId) -> None:
         """Tie a job to its book."""
 
-    def set_progress(self, job_id: JobId, done_characters: int, total_characters: int) -> None:
-        """Record progress."""
+    def set_progress(
+        self, job_id: JobId, done_characters: int, total_characters: int, *, owner: str
+    ) -> IngestJob:
+        """Record progress, unless the owner does not hold the job; return it as it now is."""
 
     def set_paused(self, job_id: JobId, paused: bool) -> IngestJob:
         """Hold a job, or let it go on."""

@@ -88,14 +88,18 @@ class SqlJobStore:
         job_id: JobId,
         state: JobState,
         *,
+        owner: str | None = None,
         error: str | None = None,
         error_kind: str | None = None,
     ) -> IngestJob:
-        """Move a job on. A final job stays as it is."""
+        """Move a job on; return it as it now is.
+
+        A final job stays as it is, and with `owner` so does one that this owner does not hold.
+        """
         now = datetime.now(UTC)
         with self._database.write() as connection:
             job = _get(connection, job_id)
-            if job.state.is_final:
+            if job.state.is_final or owner not in (None, job.owner):
                 return job
             values: dict[str, Any] = {"state": state, "error": error, "error_kind": error_kind}
             if job.started_at is None and state is not JobState.QUEUED:
@@ -111,9 +115,20 @@ class SqlJobStore:
         except ConstraintError as error:
             raise _no_book(book_id) from error
 
-    def set_progress(self, job_id: JobId, done_characters: int, total_characters: int) -> None:
-        """Record progress."""
-        self._update(job_id, done_characters=done_characters, total_characters=total_characters)
+    def set_progress(
+        self, job_id: JobId, done_characters: int, total_characters: int, *, owner: str
+    ) -> IngestJob:
+        """Record progress, unless the owner does not hold the job; return it as it now is."""
+        with self._database.write() as connection:
+            job = _get(connection, job_id)
+            if job.owner != owner:
+                return job
+            return _change(
+                connection,
+                job_id,
+                done_characters=done_characters,
+                total_characters=total_characters,
+            )
 
     def set_paused(self, job_id: JobId, paused: bool) -> IngestJob:
         """Hold a job, or let it go on."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from core.books import BookId
@@ -26,10 +27,13 @@ _Result = TypeVar("_Result")
 
 
 class JobOverError(Exception):
-    """The job was ended by someone else, by cancelling it or by removing its book."""
+    """The job is not ours to work on: cancelled, gone with its book, or taken by another process.
+
+    The latter happens when this one was silent too long, as over a suspend.
+    """
 
     def __init__(self, job: IngestJob) -> None:
-        super().__init__(f"job {job.id} is {job.state}")
+        super().__init__(f"job {job.id} is {job.state}, owner {job.owner}")
         self.job = job
 
 
@@ -48,8 +52,8 @@ class JobDesk:
         self._stale_after_s = stale_after_s
         self._owner = current_owner()
         self._held: dict[JobId, IngestJob] = {}
-        # The last of every job that ended: a cancelled job's row goes with its book.
-        self._over: dict[JobId, IngestJob] = {}
+        # The last of every other job met here: a job's row goes with its book.
+        self._let_go: dict[JobId, IngestJob] = {}
         self._speed = Speedometer()
         self._changed = asyncio.Event()
 
@@ -73,27 +77,48 @@ class JobDesk:
     async def enter(
         self, job_id: JobId, state: JobState, error: PostilError | None = None
     ) -> IngestJob:
-        """Move a job on; a final state ends holding it.
+        """Move a held job on; a final state ends holding it.
 
         Raises:
-            JobOverError: the job was over already, in another state.
+            JobOverError: the job is over, in another state, or no longer ours.
         """
         job = await self._on_job(
             job_id,
             self._jobs.set_state,
             job_id,
             state,
+            owner=self._owner,
             error=None if error is None else str(error),
             error_kind=None if error is None else type(error).__name__,
         )
-        if job.state is not state:
-            raise JobOverError(self._note(job))
-        return self._note(job)
+        self._note(job)
+        if job.state is not state or not (state.is_final or job.owner == self._owner):
+            raise JobOverError(job)
+        return job
 
     async def fail(self, job_id: JobId, error: PostilError) -> None:
-        """End a job with an error, unless it is over already."""
+        """End a held job with an error, unless it is over already or no longer ours."""
         with suppress(JobOverError):
             await self.enter(job_id, JobState.FAILED, error)
+
+    async def cancel(self, job_id: JobId) -> IngestJob:
+        """End a job, whoever holds it; return it as it now is, for it may have been over.
+
+        Raises:
+            NotFoundError: there is no such job.
+            JobOverError: it went with its book.
+        """
+        return self._note(
+            await self._on_job(job_id, self._jobs.set_state, job_id, JobState.CANCELLED)
+        )
+
+    async def keep(self, job_id: JobId) -> None:
+        """Say that a job is worked on, so that nobody takes it over in the next seconds.
+
+        Raises:
+            JobOverError: the job is over, or no longer ours.
+        """
+        self._check(await self._on_job(job_id, self._jobs.heartbeat, job_id, self._owner))
 
     async def set_paused(self, job_id: JobId, paused: bool) -> None:
         """Hold a job back, or let it go on.
@@ -105,15 +130,23 @@ class JobDesk:
 
     async def expect(self, job_id: JobId, total_characters: int) -> None:
         """Record how much there is to embed."""
-        await self._on_job(job_id, self._jobs.set_progress, job_id, 0, total_characters)
+        await self._record(job_id, 0, total_characters)
 
     async def advance(self, job: IngestJob, characters: int, done: int, total: int) -> None:
         """Record that so many characters more were embedded, `done` of `total` by now."""
         assert job.book_id is not None
-        await self._on_job(job.id, self._jobs.set_progress, job.id, done, total)
+        await self._record(job.id, done, total)
         self._speed.advance(characters)
         speed, eta_s = self._speed.characters_per_s, self._speed.eta_s(total - done)
         self._events.publish(JobProgressed(job.id, job.book_id, done, total, speed, eta_s))
+
+    async def _record(self, job_id: JobId, done: int, total: int) -> None:
+        set_progress = partial(self._jobs.set_progress, owner=self._owner)
+        self._check(await self._on_job(job_id, set_progress, job_id, done, total))
+
+    def _check(self, job: IngestJob) -> None:
+        if job.owner != self._owner:
+            raise JobOverError(self._note(job))
 
     def stop_clock(self) -> None:
         """Leave the time until the next `advance` out of the speed: nothing is embedded."""
@@ -149,8 +182,7 @@ class JobDesk:
             held = self._held.get(job_id)
             if held is None:
                 continue  # it has just ended here
-            if job.state.is_final or job.owner != self._owner:
-                del self._held[job_id]
+            if job.owner != self._owner:
                 lost.append(self._note(job))
             elif job.paused != held.paused:
                 self._note(job)
@@ -183,16 +215,18 @@ class JobDesk:
         try:
             return await self._database.run(function, *args, **kwargs)
         except NotFoundError:
-            job = self._held.get(job_id) or self._over.get(job_id)
+            job = self._held.get(job_id) or self._let_go.get(job_id)
             if job is None:
                 raise
-            raise JobOverError(self._note(replace(job, state=JobState.CANCELLED))) from None
+            raise JobOverError(
+                self._note(replace(job, state=JobState.CANCELLED, owner=None))
+            ) from None
 
     def _note(self, job: IngestJob) -> IngestJob:
         """Keep what a job has become, and tell of it."""
-        if job.state.is_final:
+        if job.owner != self._owner:
             self._held.pop(job.id, None)
-            self._over[job.id] = job
+            self._let_go[job.id] = job
         elif job.id in self._held:
             self._held[job.id] = job
         self._events.publish(JobChanged(job.id, job.book_id, job.state, job.paused))

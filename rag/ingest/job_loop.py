@@ -162,8 +162,11 @@ class JobLoop:
         if not book.status.has_text:
             await self._desk.enter(job.id, JobState.PARSING)
             await self._set_status(book.id, BookStatus.PARSING)
+            on_reply = partial(self._desk.keep, job.id)
             on_parsed = partial(self._desk.enter, job.id, JobState.CHUNKING)
-            characters = await self._attempt(job, lambda: self._text_stage.run(book, on_parsed))
+            characters = await self._attempt(
+                job, lambda: self._text_stage.run(book, on_reply, on_parsed)
+            )
             if characters is None:
                 return
             self._events.publish(BookTextStored(book.id))
@@ -215,10 +218,14 @@ class JobLoop:
         )
 
     async def _fail(self, job: IngestJob, error: PostilError) -> None:
+        """End a job and its book with an error, if they are still ours."""
         try:
+            await self._desk.keep(job.id)
             if job.book_id is not None:
                 await self._set_status(job.book_id, BookStatus.FAILED, str(error))
             await self._desk.fail(job.id, error)
+        except JobOverError as over:
+            await self.let_go(over.job)
         except StorageError:
             self._to_read.append(job)  # not even that could be kept: to be tried again
             raise

@@ -174,11 +174,8 @@ class AsyncIngestRunner:
         Raises:
             NotFoundError: there is no such job.
         """
-        try:
-            job = await self._desk.enter(job_id, JobState.CANCELLED)
-        except JobOverError:
-            return
-        await self._loop.let_go(job)
+        with suppress(JobOverError):
+            await self._loop.let_go(await self._desk.cancel(job_id))
 
     async def retry(self, job_id: JobId) -> JobId:
         """Queue a new job for the file of one that failed or was cancelled.

@@ -40,11 +40,17 @@ class TextStage:
         self._database = database
         self._worker = worker
 
-    async def run(self, book: Book, on_parsed: Callable[[], Awaitable[object]]) -> int:
+    async def run(
+        self,
+        book: Book,
+        on_reply: Callable[[], Awaitable[object]],
+        on_parsed: Callable[[], Awaitable[object]],
+    ) -> int:
         """Read a book and store its text; text that it had is replaced.
 
         Args:
             book: whose copy lies in the library's folder.
+            on_reply: awaited before anything is stored; what it raises ends the stage.
             on_parsed: awaited when the file is parsed and chunking begins.
 
         Returns:
@@ -61,6 +67,7 @@ class TextStage:
         character_count = 0
         async with aclosing(self._worker.read_book(path, book.source_name, file_bytes)) as replies:
             async for reply in replies:
+                await on_reply()
                 match reply:
                     case BookParsed():
                         await on_parsed()

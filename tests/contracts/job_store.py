@@ -55,6 +55,19 @@ class JobStoreContract:
         # The old owner comes back, and learns that the job is no longer its own.
         assert jobs.heartbeat(job.id, ALICE).owner == BOB
 
+    def test_only_the_owner_moves_a_job_on(self, jobs: JobStore) -> None:
+        job = jobs.create("a", None, owner=ALICE)
+        taken = jobs.claim_next(BOB, stale_after_s=0.0)
+        assert taken is not None
+        # The old owner was asleep, and goes on as if nothing had happened.
+        assert jobs.set_state(job.id, JobState.FAILED, owner=ALICE, error="Gone.") == taken
+        assert jobs.set_progress(job.id, 7, 10, owner=ALICE) == taken
+        assert jobs.get(job.id) == taken
+        assert jobs.set_state(job.id, JobState.EMBEDDING, owner=BOB).state is JobState.EMBEDDING
+        assert jobs.set_progress(job.id, 7, 10, owner=BOB).done_characters == 7
+        # The reader's word goes before any owner's.
+        assert jobs.set_state(job.id, JobState.CANCELLED).state is JobState.CANCELLED
+
     def test_a_heartbeat_keeps_a_job(self, jobs: JobStore) -> None:
         job = jobs.create("a", None, owner=ALICE)
         later = jobs.heartbeat(job.id, ALICE)
@@ -92,9 +105,9 @@ class JobStoreContract:
 
     def test_progress_and_book_are_kept(self, books: BookStore, jobs: JobStore) -> None:
         book, _ = books.add("hash", "a.txt", "A", "txt")
-        job = jobs.create("a", None)
+        job = jobs.create("a", None, owner=ALICE)
         jobs.set_book(job.id, book.id)
-        jobs.set_progress(job.id, 10, 100)
+        jobs.set_progress(job.id, 10, 100, owner=ALICE)
         stored = jobs.get(job.id)
         assert (stored.book_id, stored.done_characters, stored.total_characters) == (
             book.id,
@@ -131,7 +144,7 @@ class JobStoreContract:
             lambda: jobs.get(7),
             lambda: jobs.heartbeat(7, ALICE),
             lambda: jobs.set_state(7, JobState.DONE),
-            lambda: jobs.set_progress(7, 1, 1),
+            lambda: jobs.set_progress(7, 1, 1, owner=ALICE),
             lambda: jobs.set_paused(7, True),
         ]
         for call in calls:

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from core.books import BookStatus
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, NotFoundError, StorageError
 from core.events import (
     BookAdded,
     BookEmbedded,
     BookRemoved,
     BookTextStored,
+    Event,
     IngestIdle,
     JobChanged,
     JobFailed,
     JobProgressed,
 )
-from core.jobs import JobState
+from core.jobs import IngestJob, JobState
 from core.text import Span
 from rag.ingest.limits import IngestLimits
 from support.epubs import PIXEL, EpubSource, xhtml
@@ -357,6 +358,51 @@ async def test_a_book_whose_cover_cannot_be_written_has_none(site: Site, tmp_pat
         (job,) = await runner.wait(await runner.add([_write_covered(tmp_path / "a.epub")]))
     assert job.state is JobState.DONE
     assert site.library.books.get(1).cover_name is None
+
+
+_FAR_AWAY = "far-host:1:1.0"
+_DEAF = IngestLimits(heartbeat_s=60.0)
+
+
+@pytest.mark.parametrize("moment", [BookAdded, BookTextStored, JobProgressed])
+async def test_a_job_that_another_process_took_is_left_to_it(
+    site: Site, tmp_path: Path, moment: type[BookAdded]
+) -> None:
+    """As after a suspend, before the first heartbeat tells of it."""
+    taken: list[IngestJob | None] = []
+
+    def take(event: Event) -> None:
+        if isinstance(event, moment) and not taken:
+            taken.append(site.library.jobs.claim_next(_FAR_AWAY, stale_after_s=0.0))
+
+    site.events.subscribe(take)
+    async with site.running(_DEAF) as runner:
+        await runner.add([write_novel(tmp_path / "a.txt", seed=1, paragraphs=60)])
+        await until(lambda: bool(taken))
+        (job,) = await runner.wait(
+            await runner.add([write_novel(tmp_path / "b.txt", seed=2, paragraphs=5)])
+        )
+        assert job.state is JobState.DONE
+        job = site.library.jobs.get(1)
+        assert taken[0] is not None
+        assert (job.owner, job.state) == (_FAR_AWAY, taken[0].state)
+        assert site.library.books.get(1).status is not BookStatus.FAILED
+
+
+async def test_who_lost_a_job_does_not_fail_its_book(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collide(*_: object) -> None:
+        site.library.jobs.claim_next(_FAR_AWAY, stale_after_s=0.0)
+        raise StorageError("Both wrote the same row.")
+
+    monkeypatch.setattr(type(site.library.books), "append_blocks", collide)
+    async with site.running(_DEAF) as runner:
+        await runner.add([write_novel(tmp_path / "a.txt", seed=1)])
+        await until(lambda: bool(site.of_kind(IngestIdle)))
+    job, book = site.library.jobs.get(1), site.library.books.get(1)
+    assert (job.owner, job.state, job.error) == (_FAR_AWAY, JobState.CHUNKING, None)
+    assert (book.status, book.error) == (BookStatus.PARSING, None)
 
 
 @pytest.mark.expects_logs
