@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -89,9 +90,18 @@ def _embed_anew(postil: Postil, name: str, *, as_json: bool) -> int:
             )
         postil.change_settings(postil.settings.model_copy(update={"embedding_model": name}))
         anew.library.embeddings.discard_others(anew.fingerprint)
+        _discard_index(postil)
     finally:
         anew.close()
     return count
+
+
+def _discard_index(postil: Postil) -> None:
+    """Remove the index files of the model that was in use."""
+    from rag.vectors import VectorStoreFactory
+
+    with suppress(EmbeddingError):  # a model that is not there any more has no files to name
+        VectorStoreFactory(postil.home.index_dir).discard(postil.fingerprint)
 
 
 async def _run_jobs(postil: Postil, *, as_json: bool) -> None:
