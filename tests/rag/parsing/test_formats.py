@@ -6,6 +6,8 @@ import errno
 import gzip
 import io
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,8 @@ from core.errors import (
 )
 from rag.parsing.formats import SUPPORTED_SUFFIXES, find_books, parse_book
 from support.epubs import write_with_ebooklib
+
+_ROOT = Path(__file__).parents[3]
 
 
 def _zip(**entries: str) -> bytes:
@@ -187,3 +191,12 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
             list(find_books([locked], recursive=False))
     finally:
         locked.chmod(0o700)
+
+
+def test_no_array_library_is_loaded_before_a_text_is_read() -> None:
+    """Each worker process begins with this import, and most books are EPUBs."""
+    code = "import sys, rag.parsing.formats; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=_ROOT
+    )
+    assert done.stdout == "False\n"
