@@ -24,6 +24,7 @@ from app.main import make_application
 from app.reading.contents_popup import ContentsPopup
 from app.reading.find_bar import FindBar
 from app.theme import Theme
+from core.books import BookStatus
 from core.endpoints import Endpoint
 from core.home import Home
 from core.scope import Scope
@@ -90,6 +91,10 @@ async def show_ingest(
     await photographer.take(opened, "04-jobs")
     opened.window.actions_["show_jobs"].setChecked(False)
     await until(lambda: opened.session.jobs.summary.active == 0, INGEST_S)
+    for book in opened.session.books.books():
+        if book.status is BookStatus.FAILED:
+            await opened.background.write(opened.postil.remove_book, book.id)
+    opened.session.jobs.clear_over()
 
 
 async def show_reading(opened: OpenedWindow, photographer: Photographer) -> None:

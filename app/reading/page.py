@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -106,14 +106,18 @@ class Page(QTextEdit):
         """The passage that is marked."""
         return self._passage
 
-    def scroll_to(self, offset: int, *, middle: bool = False) -> None:
-        """Bring an offset to the top of the page, or to its middle."""
-        cursor = QTextCursor(self.document())
-        cursor.setPosition(self._positions.position_of(offset))
-        y = self.cursorRect(cursor).top() + self.verticalScrollBar().value()
-        room = self.viewport().height() // 3 if middle else 0
-        at_start = cursor.atStart()
-        self.verticalScrollBar().setValue(0 if at_start else y - room)
+    def scroll_to(self, offset: int) -> None:
+        """Bring the line that holds an offset to the top of the page."""
+        line = self._line_at(offset)
+        at_start = self._positions.position_of(offset) == 0
+        self.verticalScrollBar().setValue(0 if at_start else line.top())
+
+    def scroll_to_middle(self, span: Span) -> None:
+        """Bring a span to the middle of the page; one that is higher, with its start in sight."""
+        first, last = self._line_at(span.start), self._line_at(span.end)
+        page_px = self.viewport().height()
+        above_px = max((page_px - (last.bottom() - first.top())) // 2, page_px // 8)
+        self.verticalScrollBar().setValue(first.top() - above_px)
 
     def first_visible_offset(self) -> int:
         """Return the offset of the first line on view."""
@@ -187,6 +191,12 @@ class Page(QTextEdit):
 
     def _offset_near(self, point: QPoint) -> int:
         return self._positions.offset_at(self.cursorForPosition(point).position())
+
+    def _line_at(self, offset: int) -> QRect:
+        """Return where the letter at an offset stands, from the top of the section."""
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._positions.position_of(offset))
+        return self.cursorRect(cursor).translated(0, self.verticalScrollBar().value())
 
     def _cursor(self, span: Span) -> QTextCursor:
         cursor = QTextCursor(self.document())

@@ -184,7 +184,7 @@ class ReadingPane(Pane):
         self._place.visiting = True
         await self._show(opened.section_at(span.start))
         self._page.highlight(span, self._places_on_page())
-        self._page.scroll_to(span.start, middle=True)
+        self._page.scroll_to_middle(span)
         self._tell_place()
 
     async def _load(self, book_id: BookId) -> OpenedBook:
@@ -268,7 +268,7 @@ class ReadingPane(Pane):
         await self._show(self._shown, again=True)
         self._page.highlight(passage, self._places_on_page())
         if passage is not None and self._place.visiting:
-            self._page.scroll_to(passage.start, middle=True)
+            self._page.scroll_to_middle(passage)
         else:
             self._page.scroll_to(offset)
 

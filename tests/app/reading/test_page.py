@@ -127,12 +127,18 @@ def test_a_highlight_stands_in_the_middle_of_the_page(page: Page, run: Any) -> N
     run(page.show_blocks(blocks, Span(0, blocks[-1].end), STYLE))
     span = Span(blocks[120].start, blocks[120].end)
     page.highlight(span)
-    page.scroll_to(span.start, middle=True)
+    page.scroll_to_middle(span)
     assert page.highlighted == span
     (mark,) = page.extraSelections()
     assert mark.format.background().color().name() == LIGHT.highlight
     assert page.first_visible_offset() < span.start < page.last_visible_offset()
-    assert 0 < page.cursorRect(mark.cursor).top() < page.viewport().height() * 0.7
+    page_px = page.viewport().height()
+    cursor = QTextCursor(mark.cursor)
+    cursor.setPosition(mark.cursor.selectionStart())
+    top = page.cursorRect(cursor).top()
+    cursor.setPosition(mark.cursor.selectionEnd())
+    bottom = page.cursorRect(cursor).bottom()
+    assert abs((top + bottom) / 2 - page_px / 2) < page_px / 10
 
 
 def test_no_slice_of_a_full_section_holds_the_loop_up(page: Page, run: Any) -> None:
