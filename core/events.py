@@ -102,6 +102,16 @@ class IngestIdle(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class IngestStalled(Event):
+    """The ingest cannot go on, mostly as the library refuses what it has to write.
+
+    It is tried again until it goes on, and told once until then; `message` is for the reader.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexRebuilt(Event):
     """The vector index was made anew from the stored embeddings."""
 

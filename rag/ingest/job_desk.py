@@ -61,6 +61,10 @@ class JobDesk:
         """Say whether a held job is paused, as far as was heard."""
         return job_id in self._held and self._held[job_id].paused
 
+    def holds(self, job_id: JobId) -> bool:
+        """Say whether a job is held here, as far as was heard."""
+        return job_id in self._held
+
     async def create(self, source_path: str, book_id: BookId | None = None) -> IngestJob:
         """Queue a job, and hold it."""
         job = await self._database.run(self._jobs.create, source_path, book_id, self._owner)

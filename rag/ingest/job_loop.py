@@ -11,11 +11,19 @@ from typing import TypeVar
 
 from core.books import BookId, BookStatus
 from core.errors import DamagedBookError, EmbeddingError, NotFoundError, PostilError, StorageError
-from core.events import BookChanged, BookEmbedded, BookTextStored, EventBus, IngestIdle
+from core.events import (
+    BookChanged,
+    BookEmbedded,
+    BookTextStored,
+    EventBus,
+    IngestIdle,
+    IngestStalled,
+)
 from core.jobs import IngestJob, JobState
 from core.ports import BookStore
 from rag.ingest.embedding_stage import EmbeddingStage
 from rag.ingest.job_desk import JobDesk, JobOverError
+from rag.ingest.limits import IngestLimits
 from rag.ingest.reception import Reception
 from rag.ingest.serial_thread import SerialThread
 from rag.ingest.text_stage import TextStage
@@ -23,7 +31,6 @@ from rag.ingest.worker_process import WorkerDiedError, WorkerProcess
 
 _Result = TypeVar("_Result")
 _IDLE_LOOK_S = 5.0
-_STORAGE_RETRY_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +52,7 @@ class JobLoop:
         embedding_stage: EmbeddingStage,
         database: SerialThread,
         worker: WorkerProcess,
-        max_attempts: int,
+        limits: IngestLimits,
     ) -> None:
         self._books = books
         self._events = events
@@ -55,13 +62,15 @@ class JobLoop:
         self._embedding_stage = embedding_stage
         self._database = database
         self._worker = worker
-        self._max_attempts = max_attempts
+        self._limits = limits
         self._to_read: list[IngestJob] = []
         self._to_embed: list[IngestJob] = []
         self._under_way: IngestJob | None = None
         self._stage: asyncio.Task[object] | None = None
         self._woken = asyncio.Event()
         self._stopped = False
+        self._refusals = 0
+        self._refusal: PostilError | None = None
 
     def put(self, job: IngestJob) -> None:
         """Take up a held job that has its book."""
@@ -71,6 +80,11 @@ class JobLoop:
     def wake(self) -> None:
         """Look again for jobs to read."""
         self._woken.set()
+
+    @property
+    def stalled_by(self) -> PostilError | None:
+        """Why nothing goes on, once this was so several times in a row; else None."""
+        return self._refusal if self._refusals >= self._limits.max_refusals else None
 
     def stop(self) -> None:
         """Break off the stage under way, and let `run` return."""
@@ -97,15 +111,27 @@ class JobLoop:
             self._woken.clear()
             try:
                 is_busy = await self._turn()
-            except StorageError:
-                log.exception("the library refuses; trying again in %.0f s", _STORAGE_RETRY_S)
-                await self._sleep(_STORAGE_RETRY_S)
+            except StorageError as refusal:
+                self._refused(refusal)
+                await self._sleep(self._limits.retry_s)
                 continue
+            except Exception as error:
+                log.exception("the queue met an unexpected error")
+                self._refused(_unexpected(error))
+                await self._sleep(self._limits.retry_s)
+                continue
+            self._refusals, self._refusal = 0, None
             if not is_busy:
                 if was_busy:
                     self._events.publish(IngestIdle())
                 await self._sleep(_IDLE_LOOK_S)
             was_busy = is_busy
+
+    def _refused(self, refusal: PostilError) -> None:
+        if self._refusal is None:
+            log.error("nothing goes on; trying again and again", exc_info=refusal)
+            self._events.publish(IngestStalled(str(refusal)))
+        self._refusals, self._refusal = self._refusals + 1, refusal
 
     async def _sleep(self, limit_s: float) -> None:
         """Wait to be woken; other processes may leave jobs too, so look from time to time."""
@@ -118,7 +144,7 @@ class JobLoop:
         """Do one thing; say whether there was any."""
         if job := self._first(self._to_read):
             self._to_read.remove(job)
-            await self._step(job, self._read)
+            await self._step(job, self._take_up if job.book_id is None else self._read)
         elif job := await self._desk.claim():
             await self._step(job, self._take_up)
         elif job := self._first(self._to_embed):
@@ -143,8 +169,7 @@ class JobLoop:
             await self._fail(job, error)
         except Exception as error:
             log.exception("job %d met an unexpected error", job.id)
-            reason = f"Something went wrong in Postil itself ({type(error).__name__})."
-            await self._fail(job, PostilError(reason))
+            await self._fail(job, _unexpected(error))
 
     async def _take_up(self, job: IngestJob) -> None:
         """Go on with a job that another process left."""
@@ -201,7 +226,7 @@ class JobLoop:
         self, job: IngestJob, stage: Callable[[], Coroutine[None, None, _Result]]
     ) -> _Result | None:
         """Run a stage, again where the worker dies at it; None where it was broken off."""
-        for attempt in range(1, self._max_attempts + 1):
+        for attempt in range(1, self._limits.max_attempts + 1):
             task = asyncio.create_task(stage())
             self._under_way, self._stage = job, task
             await asyncio.wait({task})
@@ -213,8 +238,8 @@ class JobLoop:
             except WorkerDiedError as death:
                 log.warning("the worker died at job %d, time %d: %s", job.id, attempt, death)
         raise DamagedBookError(
-            f"The process that reads books ended {self._max_attempts} times at this one, so it was "
-            "given up."
+            f"The process that reads books ended {self._limits.max_attempts} times at this one, so "
+            "it was given up."
         )
 
     async def _fail(self, job: IngestJob, error: PostilError) -> None:
@@ -226,7 +251,7 @@ class JobLoop:
             await self._desk.fail(job.id, error)
         except JobOverError as over:
             await self.let_go(over.job)
-        except StorageError:
+        except Exception:
             self._to_read.append(job)  # not even that could be kept: to be tried again
             raise
 
@@ -245,3 +270,7 @@ class JobLoop:
         except NotFoundError:
             return False
         return True
+
+
+def _unexpected(error: Exception) -> PostilError:
+    return PostilError(f"Something went wrong in Postil itself ({type(error).__name__}).")

@@ -20,6 +20,8 @@ class IngestLimits:
         embedding_s: time for one batch of passages.
         max_worker_bytes: resident memory of the worker process.
         max_attempts: how often a job is tried when the worker process dies at it.
+        max_refusals: how often in a row the library may refuse before those who wait are told.
+        retry_s: pause before work is tried again that the library refused.
         batch_chunks: passages embedded and committed together; about 0.2 s of work.
         heartbeat_s: how often the jobs are looked at, for a pause or an end that another process
             asked for, and told that they are worked on where that was long ago.
@@ -33,6 +35,8 @@ class IngestLimits:
     embedding_s: float = 300.0
     max_worker_bytes: int = 2048 * _MIB
     max_attempts: int = 3
+    max_refusals: int = 3
+    retry_s: float = 5.0
     batch_chunks: int = 48
     heartbeat_s: float = 2.0
     stale_after_s: float = 30.0

@@ -127,12 +127,15 @@ class Reception:
                 self._events.publish(event)
 
     def _clear_away(self, job: IngestJob) -> Event | None:
+        try:
+            return self._leave(job)
+        except NotFoundError:
+            return None  # somebody removed the book just now, with all that belonged to it
+
+    def _leave(self, job: IngestJob) -> Event:
         books = self._library.books
         assert job.book_id is not None
-        try:
-            book = books.get(job.book_id)
-        except NotFoundError:
-            return None
+        book = books.get(job.book_id)
         if self._was_brought_by(job, book):
             books.remove(book.id)
             self._home.remove_files_of(book)

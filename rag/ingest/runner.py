@@ -83,7 +83,7 @@ class AsyncIngestRunner:
             self._embedding_stage,
             self._database,
             self._worker,
-            limits.max_attempts,
+            limits,
         )
         self._receiving = asyncio.Lock()
         self._working: asyncio.Task[None] | None = None
@@ -194,23 +194,31 @@ class AsyncIngestRunner:
             self._loop.put(received.job)
         return received.job_id
 
-    async def wait(self, job_ids: Sequence[JobId]) -> list[IngestJob]:
+    async def wait(self, job_ids: Sequence[JobId], *, also_paused: bool = False) -> list[IngestJob]:
         """Wait until all these jobs are over, and return them in this order.
 
-        A paused job keeps it waiting.
+        Args:
+            job_ids: jobs of any process.
+            also_paused: wait for no job that is paused and not held here, and return it as it is.
+                Else it keeps this waiting, until it goes on elsewhere.
 
         Raises:
             NotFoundError: there is no such job.
+            PostilError: nothing goes on, though tried again and again; a StorageError where it is
+                the library that refuses. The jobs are tried further.
         """
-        over: dict[JobId, IngestJob] = {}
+        seen: dict[JobId, IngestJob] = {}
         while True:
             for job_id in job_ids:
-                if job_id not in over:
+                if job_id not in seen:
                     job = await self._desk.look(job_id)
-                    if job.state.is_final:
-                        over[job_id] = job
-            if len(over) == len(set(job_ids)):
-                return [over[job_id] for job_id in job_ids]
+                    is_left = job.paused and not self._desk.holds(job_id)
+                    if job.state.is_final or (also_paused and is_left):
+                        seen[job_id] = job
+            if len(seen) == len(set(job_ids)):
+                return [seen[job_id] for job_id in job_ids]
+            if self._loop.stalled_by is not None:
+                raise self._loop.stalled_by
             await self._desk.wait_for_change(_WAIT_LOOK_S)
 
     async def _queue_missing_embeddings(self) -> None:
@@ -231,6 +239,8 @@ class AsyncIngestRunner:
                     await self._loop.let_go(job)
             except StorageError as error:
                 log.warning("could not look after the jobs: %s", error)
+            except Exception:
+                log.exception("could not look after the jobs")
 
 
 def _as_text(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from core.events import (
     BookTextStored,
     Event,
     IngestIdle,
+    IngestStalled,
     JobChanged,
     JobFailed,
     JobProgressed,
 )
 from core.jobs import IngestJob, JobState
 from core.text import Span
+from rag.ingest.job_desk import JobDesk
 from rag.ingest.limits import IngestLimits
 from support.epubs import PIXEL, EpubSource, xhtml
 from support.ingest import QUICK, Site, contents, open_site, until, write_novel
@@ -358,6 +361,66 @@ async def test_a_book_whose_cover_cannot_be_written_has_none(site: Site, tmp_pat
         (job,) = await runner.wait(await runner.add([_write_covered(tmp_path / "a.epub")]))
     assert job.state is JobState.DONE
     assert site.library.books.get(1).cover_name is None
+
+
+@pytest.mark.expects_logs
+async def test_a_library_that_takes_nothing_is_told_and_tried_again(
+    site: Site, tmp_path: Path
+) -> None:
+    """Not even the failure of a job can be kept: as on a disk that is full to the last byte."""
+
+    def refuse_writes(refuse: bool) -> None:
+        with closing(site.library._database._writer.raw_connection()) as connection:
+            connection.cursor().execute(f"PRAGMA query_only = {refuse:d}")
+
+    limits = IngestLimits(heartbeat_s=0.2, retry_s=0.2)
+    async with site.running(limits) as runner:
+        (job_id,) = await runner.add([write_novel(tmp_path / "a.txt", seed=1, paragraphs=5)])
+        refuse_writes(True)
+        with pytest.raises(StorageError, match="may not be written"):
+            await runner.wait([job_id])
+        (stalled,) = site.of_kind(IngestStalled)
+        assert "may not be written" in str(stalled)
+        refuse_writes(False)
+        await until(lambda: site.library.jobs.get(job_id).state is JobState.DONE)
+        assert (await runner.wait([job_id]))[0].state is JobState.DONE
+
+
+@pytest.mark.expects_logs
+@pytest.mark.parametrize("method", ["claim", "beat"])
+async def test_an_error_outside_of_jobs_ends_nothing(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    calls: list[None] = []
+    healthy = getattr(JobDesk, method)
+
+    async def break_once(desk: JobDesk) -> object:
+        calls.append(None)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return await healthy(desk)
+
+    monkeypatch.setattr(JobDesk, method, break_once)
+    async with site.running(IngestLimits(heartbeat_s=0.1, retry_s=0.1)) as runner:
+        await until(lambda: len(calls) > 1)
+        (job,) = await runner.wait(
+            await runner.add([write_novel(tmp_path / "a.txt", seed=1, paragraphs=5)])
+        )
+    assert job.state is JobState.DONE
+
+
+async def test_a_job_paused_elsewhere_need_not_be_waited_for(site: Site, tmp_path: Path) -> None:
+    path = write_novel(tmp_path / "a.txt", seed=1, paragraphs=90)
+    async with site.running() as runner:
+        (job_id,) = await runner.add([path])
+        await runner.pause(job_id)
+    async with site.running() as runner:
+        (again,) = await runner.add([path])
+        (job,) = await runner.wait([again], also_paused=True)
+        assert job.paused
+        assert not job.state.is_final
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(runner.wait([again]), 1.0)
 
 
 _FAR_AWAY = "far-host:1:1.0"
