@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import shiboken6
 from PySide6.QtWidgets import QApplication
 
 import qasync  # isort: skip  # takes the Qt binding that is there already
@@ -37,6 +38,15 @@ class WindowLoop(qasync.QEventLoop):  # type: ignore[misc]
             return super().run_forever()
         finally:
             sys.set_asyncgen_hooks(*before)
+
+    def close(self) -> None:
+        """Close for good, with the timers of calls that were cancelled.
+
+        Those still run in Qt; left to the garbage collector they could be ended by any thread.
+        """
+        if not self.is_closed():
+            super().close()
+            shiboken6.delete(self._timer)
 
     def _close_generator(self, generator: AsyncGenerator[Any, None]) -> None:
         """Close a generator that nobody holds any more; called wherever that is found out."""
