@@ -120,7 +120,10 @@ class AnswerText(QTextBrowser):
             number = int(mark.group(1))
             if self._numbers is not None and number not in self._numbers:
                 continue
-            self._insert_words(cursor, text[at : mark.start()])
+            words = text[at : mark.start()]
+            if words.endswith(" "):
+                words = f"{words[:-1]}\u00a0"  # a mark stays on the line of its words
+            self._insert_words(cursor, words)
             cursor.insertText(str(number), self._mark_format(number))
             at = mark.end()
         self._insert_words(cursor, text[at:])

@@ -158,9 +158,12 @@ class Page(QTextEdit):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the column of text as wide as reads well, and the reader's place in sight."""
         first = self.first_visible_offset()
+        passage = self._passage_on_view()
         self._fit_column()
         super().resizeEvent(event)
-        if event.oldSize().width() not in (-1, event.size().width()):
+        if passage is not None:
+            self.scroll_to_middle(passage)
+        elif event.oldSize().width() not in (-1, event.size().width()):
             self.scroll_to(first)
 
     def sizeHint(self) -> QSize:
@@ -191,6 +194,13 @@ class Page(QTextEdit):
 
     def _offset_near(self, point: QPoint) -> int:
         return self._positions.offset_at(self.cursorForPosition(point).position())
+
+    def _passage_on_view(self) -> Span | None:
+        """Return the passage that is marked, where the reader sees its beginning."""
+        if self._passage is None:
+            return None
+        top = self._line_at(self._passage.start).top() - self.verticalScrollBar().value()
+        return self._passage if 0 <= top < self.viewport().height() else None
 
     def _line_at(self, offset: int) -> QRect:
         """Return where the letter at an offset stands, from the top of the section."""

@@ -181,3 +181,21 @@ def test_paging_past_the_end_turns_to_the_next_section(page: Page, run: Any, qtb
     assert turned == [-1, 1]
     assert bar.value() == bar.maximum()
     assert presses > 2
+
+
+def test_a_marked_passage_stays_on_view_when_the_page_gets_narrow(page: Page, run: Any) -> None:
+    blocks = mixed_blocks(200)
+    run(page.show_blocks(blocks, Span(0, blocks[-1].end), STYLE))
+    span = Span(blocks[150].start, blocks[150].end)
+    page.highlight(span)
+    page.scroll_to_middle(span)
+    page.resize(380, 500)
+    assert page.first_visible_offset() <= span.start <= page.last_visible_offset()
+
+
+def test_the_first_line_stays_on_view_when_the_page_gets_narrow(page: Page, run: Any) -> None:
+    blocks = mixed_blocks(200)
+    run(page.show_blocks(blocks, Span(0, blocks[-1].end), STYLE))
+    page.scroll_to(blocks[150].start)
+    page.resize(380, 500)
+    assert page.first_visible_offset() == blocks[150].start
