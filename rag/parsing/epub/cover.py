@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
 
 from core.errors import BadBookError, OversizedBookError
@@ -20,6 +22,7 @@ _SIGNATURES = (
     (b"GIF8", "image/gif"),
 )
 _SVG_HEAD_BYTES = 2048
+_EMBEDDED = re.compile(rb"data:image/(?:jpeg|png|webp);base64,(?P<data>[A-Za-z0-9+/=\s]{1000,})")
 
 
 def read_cover(archive: Archive, package: Package) -> Cover | None:
@@ -38,13 +41,29 @@ def read_cover(archive: Archive, package: Package) -> Cover | None:
         if len(data) > MAX_COVER_BYTES:
             too_large = True
         elif media_type := _picture_type(data):
-            return Cover(data, media_type)
+            return _picture_within(data) or Cover(data, media_type)
     if too_large:
         package.warnings.append(
             f"The cover picture is larger than {MAX_COVER_BYTES // 2**20} MB, so the book is shown "
             "without it."
         )
     return None
+
+
+def _picture_within(data: bytes) -> Cover | None:
+    """Return the photograph or painting that a vector drawing shows, None where it embeds none.
+
+    Vector covers often only set a title over a picture; the picture alone is safe to show anywhere.
+    """
+    found = _EMBEDDED.search(data)
+    if found is None:
+        return None
+    try:
+        picture = base64.b64decode(found["data"])
+    except ValueError:
+        return None
+    media_type = _picture_type(picture)
+    return Cover(picture, media_type) if media_type.startswith("image/") else None
 
 
 def _candidates(archive: Archive, package: Package) -> Iterator[str]:
