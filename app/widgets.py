@@ -19,11 +19,9 @@ from PySide6.QtWidgets import (
 BAR_HEIGHT_PX = 48
 
 
-def tool_button(
-    action: QAction, parent: QWidget | None = None, *, size_px: int = 20
-) -> QToolButton:
+def tool_button(action: QAction, *, size_px: int = 20) -> QToolButton:
     """Return a button for an action, with its icon only; its name stays for screen readers."""
-    button = QToolButton(parent)
+    button = QToolButton()
     button.setDefaultAction(action)
     button.setIconSize(QSize(size_px, size_px))
     button.setAccessibleName(action.text().replace("&", ""))

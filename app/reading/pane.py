@@ -282,7 +282,8 @@ class ReadingPane(Pane):
 
     def _open_find(self) -> None:
         if self._opened is not None:
-            self._search.bar.open_bar(self._page.textCursor().selectedText())
+            selected = self._page.selected_span()
+            self._search.bar.open_bar(selected and self._page.text_of(selected))
 
     def _show_found(self, place: Span) -> None:
         if self._opened is not None:

@@ -210,3 +210,23 @@ def test_a_look_elsewhere_right_after_scrolling_loses_no_place(
             await until(lambda: pane.page.first_visible_offset() == place)
 
     run(story())
+
+
+def test_finding_begins_with_what_is_selected(
+    run: Any, home: Home, theme: Theme, book_id: int
+) -> None:
+    async def story() -> None:
+        async with opened_window(home, theme) as opened:
+            await open_first(opened)
+            page = opened.session.reading.page
+            start = TEXT.index("Line 3 of chapter 1")
+            cursor = page.textCursor()
+            cursor.setPosition(page.position_of(start))
+            cursor.setPosition(page.position_of(start + 6), cursor.MoveMode.KeepAnchor)
+            page.setTextCursor(cursor)
+            opened.window.actions_["find"].trigger()
+            field = opened.session.reading.findChild(FindBar).findChild(QLineEdit)
+            assert field.text() == "Line 3"
+            await until(lambda: page.highlighted == Span(start, start + 6))
+
+    run(story())
