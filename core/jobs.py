@@ -34,7 +34,8 @@ class IngestJob:
 
     Attributes:
         id: its number.
-        source_path: the file as the reader named it; "" where only the library's copy is left.
+        source_path: the file's absolute path, "" where only the library's copy is left; to be shown
+            by way of core.file_names.readable.
         book_id: the book, once the file was copied into the library.
         state: where it stands.
         paused: held by the reader; it goes on from where it was.

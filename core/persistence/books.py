@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
@@ -19,6 +18,7 @@ from core.books import (
     StoredChunk,
 )
 from core.errors import StorageError
+from core.file_names import readable
 from core.persistence import tables
 from core.persistence.book_rows import (
     book_from_row,
@@ -66,9 +66,7 @@ class SqlBookStore:
             ).one_or_none()
             if row is not None:
                 return book_from_row(row), False
-            values = new_book_values(
-                content_hash, _readable(source_name), _readable(title), format_
-            )
+            values = new_book_values(content_hash, readable(source_name), readable(title), format_)
             made = connection.execute(insert(_books).values(values).returning(_books)).one()
             return book_from_row(made), True
 
@@ -234,11 +232,6 @@ class SqlBookStore:
                 chunk_ranges += _within(connection, tables.chunks, chunk_ids(row), book)
                 parent_ranges += _within(connection, tables.parents, parent_ids(row), book)
         return ResolvedScope(_merge(chunk_ranges), _merge(parent_ranges))
-
-
-def _readable(name: str) -> str:
-    """Return a file's name with a replacement character for each byte that is no Unicode."""
-    return os.fsencode(name).decode(errors="replace")
 
 
 def _read_chapters(connection: Connection, book_id: BookId) -> list[Chapter]:

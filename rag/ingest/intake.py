@@ -22,6 +22,7 @@ from core.errors import (
     StorageError,
     UnknownFormatError,
 )
+from core.file_names import readable
 
 _PIECE_BYTES = 1024 * 1024
 _TEMPORARY_PREFIX = ".incoming-"
@@ -60,9 +61,11 @@ class Intake:
         """
         with _reading(source):
             if stat.S_ISDIR(source.stat().st_mode):
-                raise UnknownFormatError(f"“{source}” is a folder. Add the books in it instead.")
+                raise UnknownFormatError(
+                    f"“{readable(source)}” is a folder. Add the books in it instead."
+                )
             if not stat.S_ISREG(source.stat().st_mode):
-                raise UnknownFormatError(f"“{source}” is a device, not a book.")
+                raise UnknownFormatError(f"“{readable(source)}” is a device, not a book.")
             file = source.open("rb")
         with file:
             with _writing(self._books_dir):
@@ -152,12 +155,12 @@ def _reading(source: Path) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        raise BadBookError(f"There is no file “{source}”.") from None
+        raise BadBookError(f"There is no file “{readable(source)}”.") from None
     except PermissionError:
-        raise BadBookError(f"“{source}” may not be read: permission denied.") from None
+        raise BadBookError(f"“{readable(source)}” may not be read: permission denied.") from None
     except (OSError, ValueError) as error:  # ValueError: a zero character in the path
         reason = getattr(error, "strerror", None) or error
-        raise BadBookError(f"“{source}” cannot be read: {reason}.") from error
+        raise BadBookError(f"“{readable(source)}” cannot be read: {reason}.") from error
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from core.books import BookId, BookStatus
@@ -176,7 +175,7 @@ class JobLoop:
         if job.book_id is not None:
             self._to_read.append(job)
             return
-        received = await self._reception.receive(job, Path(job.source_path))
+        received = await self._reception.receive(job)
         if received.job is not None:
             self._to_read.append(received.job)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.books import Book, BookStatus
 from core.errors import CancelledByReaderError, NotFoundError, PostilError
 from core.events import BookAdded, BookChanged, BookRemoved, Event, EventBus
+from core.file_names import readable
 from core.home import Home
 from core.jobs import IngestJob, JobId, JobState
 from core.persistence.library import Library
@@ -59,7 +60,7 @@ class Reception:
         self._files = files
         self._database = database
 
-    async def receive(self, job: IngestJob, source: Path) -> Received:
+    async def receive(self, job: IngestJob) -> Received:
         """Copy the file of a held job and tie the job to its book.
 
         A file that cannot be taken fails the job. Content that is there already ends it, unless
@@ -67,10 +68,9 @@ class Reception:
 
         Args:
             job: held, without a book.
-            source: its file; `job.source_path` may have lost characters that no text can hold.
         """
         try:
-            copy = await self._files.run(self._intake.take, source)
+            copy = await self._files.run(self._intake.take, Path(job.source_path))
             placed = await self._database.run(self._place, job, copy)
             if placed.is_new:
                 self._events.publish(BookAdded(placed.book.id))
@@ -100,7 +100,7 @@ class Reception:
 
     def _place(self, job: IngestJob, copy: Copy) -> _Placed:
         books, jobs = self._library.books, self._library.jobs
-        path = Path(job.source_path)
+        path = Path(readable(job.source_path))
         format_ = path.suffix.removeprefix(".").lower()
         book, is_new = books.add(copy.content_hash, path.name, path.stem, format_)
         jobs.set_book(job.id, book.id)

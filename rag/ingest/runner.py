@@ -144,7 +144,8 @@ class AsyncIngestRunner:
             return [await self._add(path) for path in paths]
 
     async def _add(self, path: Path) -> JobId:
-        received = await self._reception.receive(await self._desk.create(_as_text(path)), path)
+        job = await self._desk.create(_source_path(path))
+        received = await self._reception.receive(job)
         if received.job is not None:
             self._loop.put(received.job)
         return received.job_id
@@ -243,9 +244,9 @@ class AsyncIngestRunner:
                 log.exception("could not look after the jobs")
 
 
-def _as_text(path: Path) -> str:
-    """Return the absolute path as a job keeps it: a name on disk may hold what is no text."""
-    return os.fsencode(path.absolute()).decode("utf-8", "replace")
+def _source_path(path: Path) -> str:
+    """Return a path as a job keeps it: good after a change of folder, its bytes as they are."""
+    return os.fspath(path.absolute())
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -50,6 +50,9 @@ def test_a_name_may_hold_bytes_that_are_no_text(intake: Intake, tmp_path: Path) 
     source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \n\xff.txt"))
     source.write_bytes(b"text")
     assert intake.take(source).path.read_bytes() == b"text"
+    source.unlink()
+    with pytest.raises(BadBookError, match="caf\N{REPLACEMENT CHARACTER} "):
+        intake.take(source)
 
 
 def test_what_is_no_file_is_refused(intake: Intake, tmp_path: Path) -> None:

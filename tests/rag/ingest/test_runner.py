@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -313,6 +314,19 @@ async def test_a_full_disk_fails_the_job_in_words(site: Site, tmp_path: Path) ->
             connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         (job,) = await runner.wait([await runner.retry(failed.id)])
     assert job.state is JobState.DONE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+async def test_a_file_whose_name_is_no_text_is_found_again(site: Site, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt\xff"))
+    async with site.running() as runner:
+        (failed,) = await runner.wait(await runner.add([path]))
+        assert failed.error == f"There is no file “{tmp_path}/caf\ufffd.txt\ufffd”."
+        assert failed.source_path == str(path)
+        write_novel(path, seed=1, paragraphs=5)
+        (job,) = await runner.wait([await runner.retry(failed.id)])
+    assert job.state is JobState.DONE
+    assert site.library.books.get(1).source_name == "caf\ufffd.txt\ufffd"
 
 
 @pytest.mark.slow
