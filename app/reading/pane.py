@@ -283,7 +283,8 @@ class ReadingPane(Pane):
     def _open_find(self) -> None:
         if self._opened is not None:
             selected = self._page.selected_span()
-            self._search.bar.open_bar(selected and self._page.text_of(selected))
+            phrase = None if selected is None else self._page.text_of(selected)
+            self._search.bar.open_bar(phrase)
 
     def _show_found(self, place: Span) -> None:
         if self._opened is not None:
