@@ -198,6 +198,18 @@ def status_words(book: Book) -> str:
             return f"{percentage(read)} read" if read >= _LEAST_TOLD else ""
 
 
+def can_read(book: Book) -> bool:
+    """Say whether a book's text is there."""
+    return book.status in (BookStatus.SEARCHABLE, BookStatus.READY) or (
+        book.status is BookStatus.CANCELLED and book.block_count > 0
+    )
+
+
+def unfinished(books: Iterable[Book]) -> list[Book]:
+    """Return the books that could be read in again."""
+    return [book for book in books if book.status in (BookStatus.FAILED, BookStatus.CANCELLED)]
+
+
 def _title_key(title: str) -> str:
     folded = title.casefold()
     for article in _ARTICLES:

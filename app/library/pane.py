@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import (
@@ -19,7 +17,14 @@ from PySide6.QtWidgets import (
 
 from app.actions import Actions
 from app.library.book_delegate import BookDelegate
-from app.library.book_model import BookListModel, BookOrder, BookRole, BookRows
+from app.library.book_model import (
+    BookListModel,
+    BookOrder,
+    BookRole,
+    BookRows,
+    can_read,
+    unfinished,
+)
 from app.library.covers import Covers
 from app.theme import Theme
 from app.widgets import Pane, label, pane_bar, tool_button
@@ -246,15 +251,3 @@ class BookList(QListView):
         keys = QApplication.keyboardModifiers()
         if not keys & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
             self.chosen.emit(index)
-
-
-def can_read(book: Book) -> bool:
-    """Say whether a book's text is there."""
-    return book.status in (BookStatus.SEARCHABLE, BookStatus.READY) or (
-        book.status is BookStatus.CANCELLED and book.block_count > 0
-    )
-
-
-def unfinished(books: Iterable[Book]) -> list[Book]:
-    """Return the books that could be read in again."""
-    return [book for book in books if book.status in (BookStatus.FAILED, BookStatus.CANCELLED)]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.background import Background
 from app.event_bridge import EventBridge
 from app.ingest.job_model import JobTableModel
-from app.library.book_model import BookListModel
+from app.library.book_model import BookListModel, can_read
 from core.events import JobFailed, JobProgressed
 from core.jobs import IngestJob
 
@@ -101,5 +101,9 @@ class IngestVerbs(QObject):
 
     def _failed(self, event: JobFailed) -> None:
         book = None if event.book_id is None else self._books.book(event.book_id)
+        if book is not None and can_read(book):
+            # Its text is there: only what comes after failed, and the message says what.
+            self.told.emit(f"“{book.title}”: {event.message}")
+            return
         name = "A book" if book is None else f"“{book.title}”"
         self.told.emit(f"{name} could not be read in. {event.message}")

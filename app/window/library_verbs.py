@@ -13,9 +13,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.background import Background
 from app.guide import guide_path
-from app.library.book_model import BookListModel
+from app.library.book_model import BookListModel, can_read
 from app.library.details_dialog import DetailsDialog
-from app.library.pane import can_read
 from core.books import Book, BookId
 from core.errors import NotFoundError
 from core.jobs import IngestJob, JobId
