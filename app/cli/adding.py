@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from app.cli.terminal import print_json, printable, say, write_utf8
 from app.composition import Postil
 from core.errors import PostilError
-from core.events import BookTextStored, Event, JobChanged, JobProgressed
+from core.events import BookTextStored, Event, IngestStalled, JobChanged, JobProgressed
 from core.jobs import IngestJob, JobId, JobState
 from rag.parsing.formats import find_books
 
@@ -51,6 +51,8 @@ class JsonTeller:
             print_json({"event": event.state.value, "job": event.job_id, "id": event.book_id})
         elif isinstance(event, BookTextStored):
             print_json({"event": "searchable", "id": event.book_id})
+        elif isinstance(event, IngestStalled):
+            print_json({"event": "stalled", "message": event.message})
 
     def close(self) -> None:
         """Nothing is open."""
@@ -73,6 +75,8 @@ class BarTeller:
 
     def __call__(self, event: Event) -> None:
         """Move the bar of the event's job."""
+        if isinstance(event, IngestStalled):
+            self._progress.console.print(printable(event.message), markup=False)
         if not isinstance(event, JobProgressed):
             return
         if event.job_id not in self._bars:
@@ -100,6 +104,8 @@ class LineTeller:
         if isinstance(event, BookTextStored):
             title = printable(self._title_of(event.book_id))
             say(f"“{title}” can be searched by words; reading it for meaning …")
+        elif isinstance(event, IngestStalled):
+            say(event.message)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -130,9 +136,8 @@ async def add_books(
                 for path in paths
                 for entry in await _add_path(postil, path, recursive=recursive)
             ]
-            jobs = await postil.ingest.wait(
-                [entry for entry in entries if isinstance(entry, JobId)]
-            )
+            queued = [entry for entry in entries if isinstance(entry, JobId)]
+            jobs = await postil.ingest.wait(queued, also_paused=True)
         finally:
             await postil.ingest.close()
     by_id = {job.id: job for job in jobs}
@@ -182,7 +187,9 @@ def _failed(path: Path, reason: str) -> dict[str, Any]:
 
 def _entry(postil: Postil, job: IngestJob, began: float) -> dict[str, Any]:
     if job.state is not JobState.DONE or job.book_id is None:
-        return _failed(Path(job.source_path), job.error or f"The job was {job.state}.")
+        paused = "It is paused in another window of Postil; let it go on there."
+        reason = paused if job.paused else job.error or f"The job was {job.state}."
+        return _failed(Path(job.source_path), reason)
     book = postil.library.books.get(job.book_id)
     took = job.finished_at - (job.started_at or job.created_at) if job.finished_at else None
     return {
