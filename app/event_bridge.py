@@ -22,6 +22,7 @@ from core.events import (
     Event,
     EventBus,
     IngestIdle,
+    IngestStalled,
     JobChanged,
     JobFailed,
     JobProgressed,
@@ -50,6 +51,7 @@ class EventBridge(QObject):
         jobProgressed: the last `JobProgressed` of each job, one signal each.
         jobFailed: one `JobFailed`.
         ingestIdle: no job is left.
+        ingestStalled: why no job can go on for now, in words for the reader.
         endpointsChanged: an endpoint was added, edited or removed.
     """
 
@@ -58,6 +60,7 @@ class EventBridge(QObject):
     jobProgressed = Signal(object)
     jobFailed = Signal(object)
     ingestIdle = Signal()
+    ingestStalled = Signal(str)
     endpointsChanged = Signal()
 
     def __init__(self, bus: EventBus, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,6 +101,9 @@ class EventBridge(QObject):
         for event in waiting:
             if isinstance(event, JobFailed):
                 self.jobFailed.emit(event)
+        for event in waiting:
+            if isinstance(event, IngestStalled):
+                self.ingestStalled.emit(event.message)
         if any(isinstance(event, EndpointsChanged | SettingsChanged) for event in waiting):
             self.endpointsChanged.emit()
         if any(isinstance(event, IngestIdle) for event in waiting):

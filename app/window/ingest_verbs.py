@@ -44,6 +44,7 @@ class IngestVerbs(QObject):
         bridge.jobProgressed.connect(self._progressed)
         bridge.jobFailed.connect(self._failed)
         bridge.ingestIdle.connect(self.refresh)
+        bridge.ingestStalled.connect(self.told)
 
     async def start(self) -> None:
         """Take up what was left, once the window is there."""

@@ -11,6 +11,7 @@ from core.events import (
     EndpointsChanged,
     EventBus,
     IngestIdle,
+    IngestStalled,
     JobChanged,
     JobFailed,
     JobProgressed,
@@ -26,6 +27,7 @@ def hear(bridge: EventBridge) -> list[tuple[str, object]]:
     bridge.jobFailed.connect(lambda event: heard.append(("failed", event.message)))
     bridge.endpointsChanged.connect(lambda: heard.append(("endpoints", None)))
     bridge.ingestIdle.connect(lambda: heard.append(("idle", None)))
+    bridge.ingestStalled.connect(lambda message: heard.append(("stalled", message)))
     return heard
 
 
@@ -63,6 +65,7 @@ def test_each_kind_of_event_has_its_signal(run: Any) -> None:
         bus.publish(JobFailed(2, None, "No text in it."))
         bus.publish(BookRemoved(4))
         bus.publish(EndpointsChanged())
+        bus.publish(IngestStalled("The disk is full."))
         bus.publish(IngestIdle())
         await asyncio.sleep(3 * ROUND_S)
         bridge.close()
@@ -74,6 +77,7 @@ def test_each_kind_of_event_has_its_signal(run: Any) -> None:
         ("books", frozenset({3, 4})),
         ("jobs", None),
         ("failed", "No text in it."),
+        ("stalled", "The disk is full."),
         ("endpoints", None),
         ("idle", None),
     ]
