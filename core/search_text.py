@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -110,20 +110,42 @@ def search_text(text: str, language: str) -> str:
     return " ".join(filter(None, map(forms.__getitem__, _find_words(text))))
 
 
-def query_terms(question: str, language: str) -> list[str]:
+def question_language(question: str, languages: Sequence[str]) -> str:
+    """Return the language of a question by its stop words, "und" where it has none.
+
+    Where two fit alike, the one that comes first in `languages`; any other known one comes last.
+    """
+    words = [_fold(_normalise(word)) for word in _find_words(question)]
+    counts = {
+        language: sum(word in STOP_WORDS.get(_primary(language), ()) for word in words)
+        for language in (*languages, *STOP_WORDS)
+    }
+    asked_in = max(counts, key=lambda language: counts[language], default="und")
+    return asked_in if counts.get(asked_in) else "und"
+
+
+def query_terms(question: str, language: str, asked_in: str = "und") -> list[str]:
     """Return what to look for, in search form and without repeats, phrases first.
 
     Text in quotation marks becomes a phrase: words parted by spaces. Of the other words only those
     that are no stop words are taken, or all where nothing else is left. A lone Chinese, Japanese or
     Korean character ends in `*`: it stands for every word that begins with it.
+
+    Args:
+        question: what the reader asks.
+        language: BCP 47 tag of the books to search.
+        asked_in: that of the question, whose stop words are left out too.
     """
     language = _primary(language)
+    stop_words = STOP_WORDS.get(language, frozenset()) | STOP_WORDS.get(
+        _primary(asked_in), frozenset()
+    )
     phrases = [
         " ".join(term for word in _find_words("".join(groups)) for term in _terms(word, language))
         for groups in _QUOTED.findall(question)
     ]
     words = _find_words(_QUOTED.sub(" ", question))
-    terms = [term for word in words for term in _content_terms(word, language)]
+    terms = [term for word in words for term in _content_terms(word, language, stop_words)]
     if not terms and not any(phrases):
         terms = [term for word in words for term in _terms(word, language)]
     return list(dict.fromkeys(filter(None, phrases + terms)))
@@ -241,10 +263,10 @@ def _terms(word: str, language: str) -> Iterator[str]:
             yield from _pairs(run)
 
 
-def _content_terms(word: str, language: str) -> Iterator[str]:
+def _content_terms(word: str, language: str, stop_words: frozenset[str]) -> Iterator[str]:
     """Yield the terms of `word` that are neither stop words nor pairs across a function word."""
     surface = _fold(_without_elision(_normalise(word), language)).replace("'", "")
-    if surface in STOP_WORDS.get(language, ()):
+    if surface in stop_words:
         return
     for term in _terms(word, language):
         if not (_has_cjk(term) and _crosses_words(term, language)):

@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import EmbeddingError
 from core.persistence.library import Library
 from core.scope import ResolvedScope, Scope
-from core.search_text import query_terms
+from core.search_text import query_terms, question_language
 from rag.passages import Passage, SearchMode
 from rag.ports import Embedder, Float32Array, VectorStore
 from rag.retrieval.candidates import CHUNK_DEPTH, Candidates, gather
@@ -82,8 +82,11 @@ class Retriever:
     def _terms(self, query: str, scope: Scope) -> list[str]:
         """Return the query's words as each language in scope would have them."""
         languages = self._library.books.languages(scope)
+        asked_in = question_language(query, languages)
         return list(
-            dict.fromkeys(term for language in languages for term in query_terms(query, language))
+            dict.fromkeys(
+                term for language in languages for term in query_terms(query, language, asked_in)
+            )
         )
 
     def _meaning(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.search_text import query_terms, search_text
+from core.search_text import query_terms, question_language, search_text
 from core.stop_words import STOP_WORDS
 
 LANGUAGES = ["en", "de", "fr", "es", "it", "ru", "zh", "ja", "ko", "ar", "he", "hi", "el", "und"]
@@ -185,3 +185,17 @@ def test_a_real_book_keeps_its_words(corpus: Path) -> None:
     words = search_text(text, "en").split()
     assert 200_000 < len(words) < 240_000
     assert words.count("whale") > 1_000
+
+
+def test_the_language_of_a_question_is_known_by_its_stop_words() -> None:
+    assert question_language("What did the whale do to the ship?", ["de", "en-GB"]) == "en-GB"
+    assert question_language("Wer hat die Lampe in das Haus gebracht?", ["en", "de"]) == "de"
+    assert question_language("What did the whale do?", ["sa"]) == "en"
+    assert question_language("Mistral", ["en"]) == "und"
+
+
+def test_stop_words_of_the_question_are_not_looked_for_in_any_language() -> None:
+    asked = "What did the whale do to the ship?"
+    assert query_terms(asked, "sa", "en") == ["whale", "ship"]
+    assert "the" in query_terms(asked, "sa")
+    assert query_terms("to be or not to be", "en", "en")
