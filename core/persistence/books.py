@@ -29,7 +29,7 @@ from core.persistence.book_rows import (
     summary_values,
 )
 from core.persistence.database import Database
-from core.persistence.text_reading import read_blocks, read_chunk_texts, read_text
+from core.persistence.text_reading import read_blocks, read_chunk_texts, read_slices, read_text
 from core.persistence.text_writing import (
     drop_text,
     insert_blocks,
@@ -153,7 +153,7 @@ class SqlBookStore:
         with self._database.read() as connection:
             for book_id in {book_id for book_id, _ in places}:
                 get_row(connection, book_id)
-            return [read_text(connection, book_id, span) for book_id, span in places]
+            return read_slices(connection, places)
 
     def blocks(self, book_id: BookId, span: Span | None = None) -> list[PlacedBlock]:
         """Return the blocks that overlap a span, or all."""
