@@ -150,13 +150,14 @@ class WorkerProcess:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(
+        process = context.Process(
             target=run_worker,
             args=(theirs,),
             name="postil-ingest",
             daemon=True,
         )
-        self._process.start()
+        process.start()
+        self._process = process  # only now: before it has started, `kill` could not end it
         theirs.close()  # so that the pipe ends when the process does
         self._connection = ours
 
