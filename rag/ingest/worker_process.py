@@ -207,6 +207,7 @@ class WorkerProcess:
         if self._connection is None:
             raise WorkerDiedError("it was stopped")
         try:
+            self._check_limits(deadline)  # a book that answers all the time has its limits too
             while not self._connection.poll(_POLL_S):
                 self._check_limits(deadline)
             reply: Reply = self._connection.recv()
