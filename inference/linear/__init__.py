@@ -1,0 +1,1 @@
+"""Linear layers and embeddings, dense or quantised, behind one interface."""
