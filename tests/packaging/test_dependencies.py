@@ -28,8 +28,10 @@ COMPATIBLE = re.compile(
 
 def _declared() -> list[Requirement]:
     project = tomllib.loads((bootstrap.ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    return [Requirement(line) for line in lines]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["engine"], *extras["dev"]]
+    declared = [Requirement(line) for line in lines]
+    return [requirement for requirement in declared if requirement.name != project["name"]]
 
 
 def _pins() -> dict[str, str]:

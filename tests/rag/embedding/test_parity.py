@@ -55,7 +55,9 @@ def check(cache: Path, reference: Reference, sentences: Sequence[str]) -> None:
     float32 = cosines("all-MiniLM-L6-v2-fp32", cache, sentences, expected)
     assert float32.min() >= 0.99999
     int8 = cosines(DEFAULT_MODEL, cache, sentences, expected)
-    assert int8.mean() >= 0.994
+    # Measured .9956 where the processor multiplies int8 exactly (VNNI); .9939 with the reduced
+    # range that older ones need.
+    assert int8.mean() >= 0.993
     assert int8.min() >= 0.98
 
 
