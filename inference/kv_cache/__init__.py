@@ -1,1 +1,1 @@
-"""The paged cache of keys and values."""
+"""The paged cache of keys and values: its tensors, its size, and who holds which block."""

@@ -1,0 +1,1 @@
+"""Runs the model over a batch of sequences: `slices.SequenceSlice`, `model_runner.ModelRunner`."""

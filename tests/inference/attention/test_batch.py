@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.attention.batch import build_batch, run_start
+
+CPU = torch.device("cpu")
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60)), min_size=1, max_size=5),
+    st.sampled_from([1, 4, 16]),
+    st.randoms(use_true_random=False),
+)
+def test_every_token_goes_to_the_slot_of_its_position(
+    shapes: list[tuple[int, int]], block_size: int, random: object
+) -> None:
+    blocks = list(range(500))
+    random.shuffle(blocks)  # type: ignore[attr-defined]
+    parts = []
+    expected = []
+    for count, start in shapes:
+        table = [blocks.pop() for _ in range(-(-(start + count) // block_size))]
+        parts.append(([1] * count, start, table))
+        expected += [
+            (position, table[position // block_size] * block_size + position % block_size)
+            for position in range(start, start + count)
+        ]
+    batch = build_batch(parts, block_size=block_size, device=CPU)
+    assert list(zip(batch.positions.tolist(), batch.slots.tolist(), strict=True)) == expected
+    assert sum(span.count for span in batch.spans) == batch.token_ids.shape[0]
+
+
+def test_a_table_that_is_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit 1 blocks"):
+        build_batch([([1], 16, [0])], block_size=16, device=CPU)
+    with pytest.raises(ValueError, match="0 tokens"):
+        build_batch([([], 0, [0])], block_size=16, device=CPU)
+
+
+def test_a_run_of_blocks() -> None:
+    assert run_start([3, 4, 5]) == 3
+    assert run_start([3]) == 3
+    assert run_start([3, 5]) is None
+    assert run_start([3, 5, 4, 6]) is None
