@@ -1,0 +1,1 @@
+"""Checkpoints in safetensors: read without trust, mapped where possible, handed to the layers."""

@@ -1,0 +1,1 @@
+"""Families of decoders; each file holds one."""
