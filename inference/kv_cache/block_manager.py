@@ -58,13 +58,17 @@ class BlockManager:
         self.block_size = block_size
         self._seed = seed
         self._share_prefixes = share_prefixes
-        self._free = bytearray(_FREE * num_blocks)
-        self._num_free = num_blocks
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; no table may be open."""
+        self._free = bytearray(_FREE * self.num_blocks)
+        self._num_free = self.num_blocks
         self._cursor = 0
-        self._holders = [0] * num_blocks
-        self._children = [0] * num_blocks
-        self._parent = [_NO_BLOCK] * num_blocks
-        self._key: list[BlockKey | None] = [None] * num_blocks
+        self._holders = [0] * self.num_blocks
+        self._children = [0] * self.num_blocks
+        self._parent = [_NO_BLOCK] * self.num_blocks
+        self._key: list[BlockKey | None] = [None] * self.num_blocks
         self._published: dict[bytes, int] = {}
         self._kept: OrderedDict[int, None] = OrderedDict()
 

@@ -1,0 +1,275 @@
+"""The engine's thread: it computes step after step while there is something to compute."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from inference.active_request import ActiveRequest, step_failure
+from inference.errors import EngineStoppedError, InvalidParameterError, QueueFullError
+from inference.kv_cache.block_manager import BlockManager
+from inference.outputs import FinishReason, OutputPiece
+from inference.runner.model_runner import ModelRunner
+from inference.runner.slices import SequenceSlice
+from inference.sampling.sampler import Sampled, Sampler
+from inference.sampling.state import SamplingRow
+from inference.scheduling.limits import SchedulingLimits
+from inference.scheduling.scheduler import ScheduledSlice, Scheduler
+from inference.scheduling.sequence import Sequence
+from inference.stats import EngineStats, EngineTotals
+
+log = logging.getLogger(__name__)
+
+_IDLE_BEFORE_CHECK_S = 0.5
+
+
+class EngineLoop:
+    """Runs `schedule -> run -> sample -> deliver` on a thread of its own.
+
+    Other threads hand in commands; everything else belongs to the engine's thread. A failure ends
+    the requests that it concerns, and the loop goes on. Each request gets exactly one last piece.
+    """
+
+    def __init__(
+        self, runner: ModelRunner, sampler: Sampler, blocks: BlockManager, limits: SchedulingLimits
+    ) -> None:
+        """Make the loop; `start` starts its thread."""
+        self._runner = runner
+        self._sampler = sampler
+        self._blocks = blocks
+        self._limits = limits
+        self._scheduler = Scheduler(blocks, limits)
+        self._active: dict[Sequence, ActiveRequest] = {}
+        self._totals = EngineTotals()
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._stopping = False
+        self._lock = threading.Lock()  # over the four below
+        self._open: dict[str, ActiveRequest] = {}
+        self._unstarted = 0
+        self._mean_total_s = 1.0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def submit(self, active: ActiveRequest) -> None:
+        """Take a request; on any thread.
+
+        Raises:
+            EngineStoppedError: the engine is closed.
+            InvalidParameterError: a request of that id is under way.
+            QueueFullError: too many wait.
+        """
+        request_id = active.request.request_id
+        with self._lock:
+            if self._closed:
+                raise EngineStoppedError("The engine is closed.")
+            if request_id in self._open:
+                raise InvalidParameterError(
+                    "request_id", f"A request with the id {request_id!r} is under way."
+                )
+            if self._unstarted >= self._limits.max_waiting:
+                raise QueueFullError(
+                    f"{self._unstarted} requests are waiting already.", self._retry_after_s()
+                )
+            self._open[request_id] = active
+            self._unstarted += 1
+            self._commands.put(partial(self._add, active))
+
+    def cancel(self, request_id: str) -> None:
+        """End a request if it is still under way; on any thread."""
+        with self._lock:
+            active = self._open.get(request_id)
+            if active is not None:
+                self._commands.put(partial(self._end, active, "cancelled"))
+
+    def close(self) -> None:
+        """End every open request with an error and the thread with it; on any thread but it."""
+        with self._lock:
+            self._closed = True
+        self._commands.put(self._stop)
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def stats(self) -> EngineStats:
+        """Return the figures of this moment; on any thread."""
+        totals, blocks = self._totals, self._blocks
+        with self._lock:
+            waiting, requests = self._unstarted, len(self._open)
+        return EngineStats(
+            running=requests - waiting,
+            waiting=waiting,
+            queue_limit=self._limits.max_waiting,
+            blocks_total=blocks.num_blocks,
+            blocks_free=blocks.num_free,
+            blocks_cached=blocks.num_kept,
+            prompt_tokens=totals.prompt_tokens,
+            cached_tokens=totals.cached_tokens,
+            generated_tokens=totals.generated_tokens,
+            drafted_tokens=totals.drafted_tokens,
+            accepted_tokens=totals.accepted_tokens,
+            preemptions=self._scheduler.preemptions,
+            steps=totals.steps,
+        )
+
+    def _retry_after_s(self) -> float:
+        rounds = self._unstarted / self._limits.max_batch
+        return min(max(rounds * self._mean_total_s, 1.0), 60.0)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._take_commands()
+                if self._active and not self._stopping:
+                    self._step()
+        except BaseException:
+            log.exception("the engine's thread failed")
+            raise
+        finally:
+            self._end_all()
+
+    def _take_commands(self) -> None:
+        """Carry out what was handed in; where there is nothing to compute, wait for it."""
+        if not self._active:
+            try:
+                self._commands.get(timeout=_IDLE_BEFORE_CHECK_S)()
+            except Empty:
+                self._check_blocks()
+                self._commands.get()()
+        while not self._commands.empty():
+            self._commands.get()()
+
+    def _check_blocks(self) -> None:
+        """Make sure that every block came back; go on with an empty cache if not."""
+        try:
+            self._blocks.check_integrity([])
+        except RuntimeError:
+            log.exception("the cache is emptied")
+            self._blocks.clear()
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _end_all(self) -> None:
+        with self._lock:
+            self._closed = True
+            left = list(self._open.values())
+        error = EngineStoppedError("The engine was closed before the answer was complete.")
+        for active in left:
+            self._end(active, "error", error)
+
+    def _add(self, active: ActiveRequest) -> None:
+        self._active[active.sequence] = active
+        self._scheduler.add(active.sequence)
+
+    def _step(self) -> None:
+        try:
+            plan = self._scheduler.schedule()
+            if not plan:
+                raise RuntimeError("There are requests, but nothing to compute.")
+        except Exception as error:
+            log.exception("a step could not be planned")
+            self._fail(list(self._active.values()), error)
+            return
+        for piece in plan:
+            self._note_admission(self._active[piece.sequence])
+        try:
+            sampled = self._compute(plan)
+        except Exception as error:
+            log.exception("a step failed")
+            self._fail([self._active[piece.sequence] for piece in plan], error)
+            return
+        self._totals.steps += 1
+        row = 0
+        for piece in plan:
+            rows = _num_rows(piece)
+            self._settle(piece, sampled[row : row + rows])
+            row += rows
+
+    def _compute(self, plan: list[ScheduledSlice]) -> list[Sampled]:
+        slices: list[SequenceSlice] = []
+        rows: list[SamplingRow] = []
+        for piece in plan:
+            assert piece.sequence.table is not None
+            slices.append(
+                SequenceSlice(
+                    piece.token_ids, piece.start, piece.sequence.table.block_ids, _num_rows(piece)
+                )
+            )
+            if piece.draws:
+                state = self._active[piece.sequence].sampling
+                rows.append(SamplingRow(state))
+                rows.extend(
+                    SamplingRow(state, piece.draft[:end]) for end in range(1, len(piece.draft) + 1)
+                )
+        logits = self._runner.run(slices)
+        return self._sampler.sample(logits, rows) if rows else []
+
+    def _settle(self, scheduled: ScheduledSlice, sampled: list[Sampled]) -> None:
+        """Give a sequence what a step computed of it, and its caller the piece."""
+        active = self._active[scheduled.sequence]
+        try:
+            if not scheduled.draws:
+                self._scheduler.advance(scheduled, ())
+                return
+            piece = active.take(sampled, scheduled.draft)
+            if piece.finish_reason != "error":
+                self._scheduler.advance(scheduled, piece.token_ids)
+        except Exception as error:
+            log.exception("a request failed")
+            self._fail([active], error)
+            return
+        self._totals.generated_tokens += len(piece.token_ids)
+        if active.is_over:
+            self._finish(active, piece)
+        else:
+            self._deliver(active, piece)
+
+    def _fail(self, failed: list[ActiveRequest], error: Exception) -> None:
+        for active in failed:
+            self._end(active, "error", step_failure(error))
+
+    def _end(
+        self, active: ActiveRequest, reason: FinishReason, error: Exception | None = None
+    ) -> None:
+        """End a request before its answer does; nothing, where it is over."""
+        if active.request.request_id in self._open:
+            self._finish(active, active.end(reason, error))
+
+    def _finish(self, active: ActiveRequest, last: OutputPiece) -> None:
+        """Forget a request, take its blocks back and deliver its last piece."""
+        sequence = active.sequence
+        if self._active.pop(sequence, None) is not None:
+            self._scheduler.remove(sequence, keep_blocks=last.finish_reason != "error")
+        with self._lock:
+            del self._open[active.request.request_id]
+            if not active.was_admitted:
+                self._unstarted -= 1
+            if last.usage is not None:
+                self._mean_total_s += 0.1 * (last.usage.total_s - self._mean_total_s)
+        self._deliver(active, last)
+
+    def _note_admission(self, active: ActiveRequest) -> None:
+        if active.was_admitted:
+            return
+        active.note_admission()
+        self._totals.prompt_tokens += active.sequence.num_prompt_tokens
+        self._totals.cached_tokens += active.sequence.cached_tokens
+        with self._lock:
+            self._unstarted -= 1
+
+    def _deliver(self, active: ActiveRequest, piece: OutputPiece) -> None:
+        try:
+            active.deliver(piece)
+        except Exception:
+            log.exception("a request's receiver failed; the request is cancelled")
+            self._end(active, "cancelled")
+
+
+def _num_rows(piece: ScheduledSlice) -> int:
+    return 1 + len(piece.draft) if piece.draws else 0

@@ -1,0 +1,184 @@
+"""From a model folder to a model, its cache and its limits, on the device that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from inference.config import ModelConfig
+from inference.errors import DeviceError, InvalidParameterError
+from inference.kv_cache.block_manager import BlockManager
+from inference.kv_cache.cache import DEFAULT_BLOCK_SIZE
+from inference.kv_cache.sizing import count_blocks
+from inference.linear.interface import Quantization
+from inference.models.registry import load_model
+from inference.runner.model_runner import ModelRunner
+from inference.scheduling.limits import SchedulingLimits
+from inference.text.tokenizer import Tokenizer
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+OnProgress = Callable[[str, float], None]
+"""Told what loading does just now and which share of that is done, from 0 to 1."""
+
+# Tokens of one step: what a prompt's chunk and all answers share. On a CPU a step of 512 takes
+# seconds, during which nobody else gets a token.
+_STEP_TOKENS = {"cpu": 256, "mps": 512, "cuda": 4096}
+# On a machine that the reader shares with us, the cache takes no more than this many tokens, or
+# one whole context where that is more.
+_SHARED_MACHINE_CACHE_TOKENS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class LoadingOptions:
+    """How to load; see `Engine.from_pretrained`."""
+
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
+    quantization: Quantization = "none"
+    max_model_len: int | None = None
+    kv_cache_bytes: int | None = None
+    max_batch: int = 32
+    max_step_tokens: int | None = None
+    max_waiting: int = 256
+    share_prefixes: bool = True
+    cache_folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What an engine is made of."""
+
+    config: ModelConfig
+    device: torch.device
+    dtype: torch.dtype
+    quantization: Quantization
+    tokenizer: Tokenizer
+    runner: ModelRunner
+    blocks: BlockManager
+    limits: SchedulingLimits
+
+
+def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> LoadedModel:
+    """Load a model folder.
+
+    Raises:
+        ModelError: the folder cannot be served.
+        DeviceError: the device is not there, or too small.
+        InvalidParameterError: an option is out of range.
+    """
+    on_progress("configuration", 0.0)
+    config = ModelConfig.from_folder(folder)
+    _require_context(options.max_model_len, config)
+    device = choose_device(options.device)
+    dtype = choose_dtype(options.dtype, config.stored_dtype, device)
+    tokenizer = Tokenizer.from_folder(folder)
+    model = load_model(
+        folder,
+        device=device,
+        dtype=dtype,
+        quantization=options.quantization,
+        cache_folder=options.cache_folder,
+        on_progress=lambda share: on_progress("weights", share),
+        max_model_len=options.max_model_len,
+    )
+    on_progress("cache", 0.0)
+    context_tokens = options.max_model_len or config.context_tokens
+    step_tokens = options.max_step_tokens or _STEP_TOKENS[device.type]
+    num_blocks = count_blocks(
+        model.attention_specs,
+        block_size=DEFAULT_BLOCK_SIZE,
+        dtype=dtype,
+        device=device,
+        step_bytes=_step_bytes(config, step_tokens),
+        limit_bytes=options.kv_cache_bytes,
+        most_tokens=_most_tokens(options, context_tokens, device),
+    )
+    cache_tokens = num_blocks * DEFAULT_BLOCK_SIZE
+    limits = SchedulingLimits(
+        max_model_len=options.max_model_len or min(context_tokens, cache_tokens),
+        cache_tokens=cache_tokens,
+        max_batch=options.max_batch,
+        max_step_tokens=max(step_tokens, 2 * options.max_batch),
+        max_waiting=options.max_waiting,
+    )
+    blocks = BlockManager(
+        num_blocks,
+        DEFAULT_BLOCK_SIZE,
+        seed=f"{folder.resolve()}/{options.quantization}/{dtype}".encode(),
+        share_prefixes=options.share_prefixes,
+    )
+    runner = ModelRunner(
+        model, num_blocks=num_blocks, block_size=DEFAULT_BLOCK_SIZE, device=device, dtype=dtype
+    )
+    on_progress("ready", 1.0)
+    return LoadedModel(
+        config, device, dtype, options.quantization, tokenizer, runner, blocks, limits
+    )
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Return the device of a name; "auto" takes the fastest that is there.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, is_there in there.items() if is_there))
+    if not there.get(name, False):
+        raise DeviceError(f"This machine has no device {name!r} that torch can use.")
+    return torch.device(name)
+
+
+def choose_dtype(name: DtypeName, stored: torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the type to compute in; "auto" is the stored one where the device is fast at it.
+
+    A CPU without AVX512_BF16 or AMX multiplies bfloat16 matrices several times slower than float32.
+    """
+    if name != "auto":
+        return {
+            "float32": torch.float32,
+            "bfloat16": torch.bfloat16,
+            "float16": torch.float16,
+        }[name]
+    if stored == torch.float32:
+        return torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return stored
+    return torch.bfloat16 if _cpu_multiplies_bfloat16() else torch.float32
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _require_context(max_model_len: int | None, config: ModelConfig) -> None:
+    if max_model_len is not None and not 1 <= max_model_len <= config.context_tokens:
+        raise InvalidParameterError(
+            "max_model_len",
+            f"max_model_len must be between 1 and {config.context_tokens}, the model's context.",
+        )
+
+
+def _most_tokens(options: LoadingOptions, context_tokens: int, device: torch.device) -> int | None:
+    if device.type == "cuda" or options.kv_cache_bytes is not None:
+        return None
+    return max(context_tokens, _SHARED_MACHINE_CACHE_TOKENS)
+
+
+def _step_bytes(config: ModelConfig, step_tokens: int) -> int:
+    """What the largest step may take beside the cache: activations, and logits being drawn."""
+    activations = 12 * config.hidden_size + 4 * config.intermediate_size
+    logits = 3 * config.vocab_size // 2  # for half of the tokens, in three copies
+    return 4 * step_tokens * (activations + logits)
