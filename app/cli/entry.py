@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import ask, books, embedding, endpoints, library_care, planned
+from app.cli import ask, books, embedding, endpoints, evaluate, library_care, planned
 from app.cli.session import HomeOption, open_home
 from app.cli.terminal import run_guarded
 
@@ -54,6 +54,7 @@ ask.register(application)
 endpoints.register(application)
 embedding.register(application)
 library_care.register(application)
+evaluate.register(application)
 planned.register(application)
 
 

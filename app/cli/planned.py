@@ -10,7 +10,6 @@ _PLANNED = {
     "serve": "Serve a folder of model weights as an OpenAI-compatible endpoint.",
     "models": "List, download, import and remove local models.",
     "export": "Export notes and conversations.",
-    "eval": "Measure retrieval and answers on a file of questions.",
 }
 
 

@@ -1,0 +1,1 @@
+"""Measures search, answers, refusals and the spoiler boundary on questions of known evidence."""
