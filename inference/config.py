@@ -12,9 +12,9 @@ from types import MappingProxyType
 import torch
 
 from inference.errors import ModelConfigError, ModelFolderError, UnsupportedModelError
+from inference.model_folder import CONFIG_NAME, require_model_folder
 from inference.rope_config import RopeConfig, read_rope
 
-_CONFIG_NAME = "config.json"
 _MAX_CONFIG_BYTES = 16 << 20
 _MAX_SIZE = 1 << 31
 
@@ -91,8 +91,8 @@ class ModelConfig:
             ModelConfigError: `config.json` is not JSON, or contradicts itself.
             UnsupportedModelError: GGUF.
         """
-        _require_model_folder(folder)
-        whole = _read_json(folder / _CONFIG_NAME)
+        require_model_folder(folder)
+        whole = _read_json(folder / CONFIG_NAME)
         generation_path = folder / "generation_config.json"
         generation = _read_json(generation_path) if generation_path.is_file() else {}
         return cls.from_mapping(whole, generation)
@@ -213,21 +213,6 @@ class ConfigFields:
         if not isinstance(value, list) or len(value) < count:
             raise ModelConfigError(f"config.json must list {key} for each of {count} layers.")
         return value
-
-
-def _require_model_folder(folder: Path) -> None:
-    """Say plainly what a path is, where it is no model folder."""
-    if folder.suffix.lower() == ".gguf" or (
-        folder.is_dir() and not (folder / _CONFIG_NAME).is_file() and any(folder.glob("*.gguf"))
-    ):
-        raise UnsupportedModelError(
-            f"{folder} is GGUF, which the engine does not read. "
-            "It serves folders with config.json and safetensors files."
-        )
-    if not folder.is_dir():
-        raise ModelFolderError(f"There is no folder {folder}.")
-    if not (folder / _CONFIG_NAME).is_file():
-        raise ModelFolderError(f"There is no model in {folder}: it has no config.json.")
 
 
 def _read_json(path: Path) -> Mapping[str, object]:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from inference.checkpoint.safetensors_file import SafetensorsFile
-from inference.errors import CheckpointError, ModelFolderError, UnsupportedModelError
+from inference.errors import CheckpointError
+from inference.model_folder import INDEX_NAME, SINGLE_NAME, require_weights
 
-_SINGLE_NAME = "model.safetensors"
-_INDEX_NAME = "model.safetensors.index.json"
 _MAX_INDEX_BYTES = 100 << 20
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 class TensorSource(Protocol):
@@ -55,14 +53,13 @@ class CheckpointFolder:
     """
 
     def __init__(self, folder: Path, *, mapped: bool = True) -> None:
+        require_weights(folder)
         self._folder = folder
-        if (folder / _INDEX_NAME).is_file():
+        if (folder / INDEX_NAME).is_file():
             self._file_of = self._open_shards(folder, mapped=mapped)
-        elif (folder / _SINGLE_NAME).is_file():
-            single = SafetensorsFile(folder / _SINGLE_NAME, mapped=mapped)
-            self._file_of = dict.fromkeys(single.names(), single)
         else:
-            _refuse_without_weights(folder)
+            single = SafetensorsFile(folder / SINGLE_NAME, mapped=mapped)
+            self._file_of = dict.fromkeys(single.names(), single)
 
     def names(self) -> Collection[str]:
         """The names of all tensors."""
@@ -92,7 +89,7 @@ class CheckpointFolder:
 
     @staticmethod
     def _open_shards(folder: Path, *, mapped: bool) -> dict[str, SafetensorsFile]:
-        weight_map = _read_index(folder / _INDEX_NAME)
+        weight_map = _read_index(folder / INDEX_NAME)
         files = {
             file_name: SafetensorsFile(folder / file_name, mapped=mapped)
             for file_name in sorted(set(weight_map.values()))
@@ -131,20 +128,4 @@ def _is_plain_name(name: str) -> bool:
         and "\0" not in name
         and ":" not in name
         and PurePosixPath(name).name == name == PureWindowsPath(name).name
-    )
-
-
-def _refuse_without_weights(folder: Path) -> NoReturn:
-    if any(folder.glob("*.gguf")):
-        raise UnsupportedModelError(
-            f"The weights in {folder} are GGUF, which the engine does not read. "
-            "It serves safetensors files."
-        )
-    if any(path for pattern in _PICKLES for path in folder.glob(pattern)):
-        raise UnsupportedModelError(
-            f"The weights in {folder} are pickled, and reading them could run code of their "
-            "author's. Convert them to safetensors."
-        )
-    raise ModelFolderError(
-        f"There are no weights in {folder}: no {_SINGLE_NAME}, no {_INDEX_NAME}."
     )
