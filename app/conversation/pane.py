@@ -51,6 +51,7 @@ class ConversationPane(Pane):
         theme: Theme,
         *,
         scope_to_here: Callable[[], Scope | None],
+        library_scope: Callable[[], Scope],
         empty: QWidget,
     ) -> None:
         super().__init__("conversationPane")
@@ -59,6 +60,7 @@ class ConversationPane(Pane):
         self._actions = actions
         self._theme = theme
         self._scope_to_here = scope_to_here
+        self._library_scope = library_scope
         self._conversation: Conversation | None = None
         self._messages: list[Message] = []
         self._asker = Asker(postil, background)
@@ -238,7 +240,7 @@ class ConversationPane(Pane):
     def _current_scope(self) -> Scope:
         here = self._scope_to_here()
         if self._scope.choice is ScopeChoice.LIBRARY or here is None or here.books is None:
-            return Scope.library()
+            return self._library_scope()
         if self._scope.choice is ScopeChoice.TO_HERE:
             return here
         return Scope.book(here.books[0].book_id)

@@ -48,6 +48,7 @@ class BookListModel(QAbstractListModel):
         self._books: list[Book] = []
         self._rows: dict[BookId, int] = {}
         self._progress: dict[BookId, float] = {}
+        self._hidden: set[BookId] = set()
         self._order = BookOrder.ADDED
 
     def rowCount(self, parent: AnyIndex = _NOWHERE) -> int:
@@ -76,7 +77,7 @@ class BookListModel(QAbstractListModel):
 
     def set_books(self, books: Iterable[Book]) -> None:
         """Show these books: all rows anew where the first come in, else only what changed."""
-        wanted = {book.id: book for book in books}
+        wanted = {book.id: book for book in books if book.id not in self._hidden}
         if not self._books:
             self.beginResetModel()
             self._books = list(wanted.values())
@@ -91,13 +92,33 @@ class BookListModel(QAbstractListModel):
         for book_id, book in changes.items():
             row = self._rows.get(book_id)
             if book is None:
+                self._hidden.discard(book_id)
                 if row is not None:
                     self._remove_row(row)
+            elif book_id in self._hidden:
+                continue
             elif row is None:
                 self._append(book)
             elif self._books[row] != book:
                 self._books[row] = book
                 self._tell_changed(row)
+
+    def hide(self, book_ids: Iterable[BookId]) -> None:
+        """Show these no more, whatever becomes of them, until `show_again`."""
+        for book_id in book_ids:
+            self._hidden.add(book_id)
+            row = self._rows.get(book_id)
+            if row is not None:
+                self._remove_row(row)
+
+    def show_again(self, books: Mapping[BookId, Book]) -> None:
+        """Show books that were hidden, as they are now."""
+        self._hidden -= books.keys()
+        self.update_books(books)
+
+    def is_hidden(self, book_id: BookId) -> bool:
+        """Say whether a book is kept out of sight."""
+        return book_id in self._hidden
 
     def set_progress(self, book_id: BookId, fraction: float | None) -> None:
         """Show how far a book is embedded, 0 to 1; None when that is over."""

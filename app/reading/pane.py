@@ -104,9 +104,11 @@ class ReadingPane(Pane):
         """Show a passage highlighted in its chapter; the reader's place stays where it is."""
         self._background.spawn(self._visit(book_id, span), replacing="reading")
 
-    def close_book(self) -> None:
-        """Show no book."""
+    def close_book(self, *, keep_place: bool = False) -> None:
+        """Show no book; `keep_place` where it is still in the library."""
         self._background.cancel("reading")
+        if keep_place:
+            self._place.keep_now()
         self._place.rest()
         self._place.take_up(None)
         self._opened, self._shown = None, -1

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QUrl, Signal
+from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.background import Background
 from app.guide import guide_path
 from app.library.book_model import BookListModel, can_read
 from app.library.details_dialog import DetailsDialog
+from app.library.removal import Removals
 from core.books import Book, BookId
 from core.errors import NotFoundError
 from core.jobs import IngestJob, JobId
@@ -28,6 +29,9 @@ _BOOK_FILES = "Books (*.epub *.txt);;All files (*)"
 
 class LibraryVerbs(QObject):
     """Carries out what the library's actions ask, and keeps the list of books true.
+
+    Attributes:
+        removals: the books that are removed, as long as that can be taken back.
 
     Signals:
         bookReadable: id of a book whose text has just come.
@@ -49,6 +53,7 @@ class LibraryVerbs(QObject):
         self._background = background
         self._model = model
         self._window = window
+        self.removals = Removals(postil, background, model, self)
 
     async def refresh_all(self) -> None:
         """Show the books as they are now."""
@@ -64,6 +69,8 @@ class LibraryVerbs(QObject):
         self._model.update_books(changes)
         for book_id, book in changes.items():
             old = before[book_id]
+            if self._model.is_hidden(book_id):
+                continue
             if book is None:
                 self.bookGone.emit(book_id)
             elif can_read(book) and (old is None or not can_read(old)):
@@ -109,7 +116,16 @@ class LibraryVerbs(QObject):
             return []
         # Made on a thread where this is its first use: it brings heavy libraries with it.
         ingest = await self._background.read(lambda: self._postil.ingest)
-        return await ingest.add(files)
+        job_ids = await ingest.add(files)
+        await self._bring_back(job_ids)
+        return job_ids
+
+    async def _bring_back(self, job_ids: Sequence[JobId]) -> None:
+        """A book that was removed a moment ago and is added again is simply back."""
+        for job_id in job_ids:
+            job = await self._background.read(self._postil.library.jobs.get, job_id)
+            if job.book_id is not None:
+                await self.removals.restore([job.book_id])
 
     def open_guide(self) -> None:
         """Open the user guide, adding it first where it is not in the library."""
@@ -162,31 +178,3 @@ class LibraryVerbs(QObject):
 
     def _jobs_of(self, book_id: BookId) -> list[IngestJob]:
         return [job for job in self._postil.library.jobs.all() if job.book_id == book_id]
-
-    def confirm_removal(self, books: Sequence[Book]) -> None:
-        """Ask, and remove the books on a yes."""
-        if not books:
-            return
-        what = f"“{books[0].title}”" if len(books) == 1 else f"{len(books)} books"
-        box = QMessageBox(self._window)
-        box.setWindowTitle("Remove from the library")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Remove {what} from the library?")
-        box.setInformativeText(
-            "Postil's copy of the text, your place in it and its search index go. "
-            "Your own file stays where it is."
-        )
-        remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.finished.connect(box.deleteLater)
-        remove.clicked.connect(lambda: self._background.spawn(self._remove(books)))
-        box.open()
-
-    async def _remove(self, books: Sequence[Book]) -> None:
-        for book in books:
-            for job in await self._background.read(self._jobs_of, book.id):
-                if not job.state.is_final:
-                    await self._postil.ingest.cancel(job.id)
-            await self._background.write(self._postil.remove_book, book.id)

@@ -20,7 +20,7 @@ from app.dialogs.shortcuts_dialog import ShortcutsDialog
 from app.icons import application_icon
 from app.theme import Theme
 from app.window.memory import WindowMemory
-from app.window.toast import Toast
+from app.window.toast import Toast, UndoToast
 
 _USUAL_SIZE = (1360, 860)
 _USUAL_PANES = (288, 660, 412)
@@ -61,7 +61,8 @@ class MainWindow(QMainWindow):
         self.resize(*_USUAL_SIZE)
         self.setMinimumSize(640, 440)
         self.actions_ = Actions(self, theme)
-        self.toast = Toast(self)
+        self.undo_toast = UndoToast(self, self.actions_["undo_removal"].toolTip())
+        self.toast = Toast(self, above=self.undo_toast)
         self._panes: Sequence[QWidget] = ()
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self._splitter.hide()
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         for name, pane in (("show_library", library), ("show_conversation", conversation)):
             self.actions_[name].setChecked(True)
             self.actions_[name].toggled.connect(pane.setVisible)
+        self.undo_toast.raise_()
         self.toast.raise_()
         self._fit_panes()
 
@@ -135,6 +137,7 @@ class MainWindow(QMainWindow):
         """Keep what floats over the window in place, and make room where it is narrow."""
         super().resizeEvent(event)
         self._veil.setGeometry(self.rect().adjusted(12, 12, -12, -12))
+        self.undo_toast.place()
         self.toast.place()
         self._fit_panes()
 

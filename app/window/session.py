@@ -65,11 +65,12 @@ class Session(QObject):
         self._memory = WindowMemory()
         self._settings = Settings()
         self._starting: asyncio.Task[None] | None = None
+        self._closed_by_removal: BookId | None = None
         self._bridge = EventBridge(postil.events, asyncio.get_running_loop())
         self.books = BookListModel(self)
         self.jobs = JobTableModel(self._title_of, self)
-        self._make_panes()
         self._verbs = LibraryVerbs(postil, background, self.books, window)
+        self._make_panes()
         self._ingest = IngestVerbs(postil, background, self._bridge, self.jobs, self.books)
         self._connect()
 
@@ -94,6 +95,7 @@ class Session(QObject):
             await asyncio.wait((self._starting,))  # a runner half started could not be closed
         await self.conversation.finish()
         await self.reading.finish()
+        await self._verbs.removals.settle_now()
         self._window.remember(self._memory)
         await self._background.write(save_memory, self._postil.library.settings, self._memory)
         if "ingest" in vars(self._postil):
@@ -117,6 +119,7 @@ class Session(QObject):
             actions,
             theme,
             scope_to_here=lambda: self.reading.scope_to_here,
+            library_scope=self._verbs.removals.library_scope,
             empty=self._questions,
         )
         self._questions.suggested.connect(self.conversation.suggest)
@@ -154,7 +157,8 @@ class Session(QObject):
         actions["book_details"].triggered.connect(lambda: verbs.show_details(selected()[0]))
         actions["show_source"].triggered.connect(lambda: verbs.show_source(selected()[0]))
         actions["retry_book"].triggered.connect(lambda: verbs.retry(selected()))
-        actions["remove_books"].triggered.connect(lambda: verbs.confirm_removal(selected()))
+        actions["remove_books"].triggered.connect(lambda: verbs.removals.remove(selected()))
+        self._connect_removals()
         window.filesDropped.connect(verbs.add)
         window.activated.connect(lambda: self._background.spawn(verbs.refresh_all()))
         self._bridge.booksChanged.connect(verbs.refresh)
@@ -166,6 +170,18 @@ class Session(QObject):
         self.library.orderChanged.connect(self._keep_order)
         for signal in (self.books.modelReset, self.books.rowsInserted, self.books.rowsRemoved):
             signal.connect(lambda *_: self._welcome.show_books(self.books.rowCount()))
+
+    def _connect_removals(self) -> None:
+        removals, toast = self._verbs.removals, self._window.undo_toast
+        undo = self._window.actions_["undo_removal"]
+        undo.setEnabled(False)
+        undo.triggered.connect(removals.undo)
+        toast.undone.connect(removals.undo)
+        toast.gone.connect(removals.settle)
+        removals.hidden.connect(self._book_hidden)
+        removals.restored.connect(self._books_restored)
+        removals.changed.connect(lambda words: undo.setEnabled(bool(words)))
+        removals.changed.connect(lambda words: toast.tell(words) if words else toast.withdraw())
 
     def _connect_ingest(self) -> None:
         actions, ingest = self._window.actions_, self._ingest
@@ -208,6 +224,17 @@ class Session(QObject):
     def _book_gone(self, book_id: BookId) -> None:
         if self.reading.book_id == book_id:
             self.reading.close_book()
+
+    def _book_hidden(self, book_id: BookId) -> None:
+        if self.reading.book_id == book_id:
+            self._closed_by_removal = book_id
+            self.reading.close_book(keep_place=True)
+
+    def _books_restored(self, book_ids: list[BookId]) -> None:
+        """Open the book again that was open when it was removed, unless another is by now."""
+        if self._closed_by_removal in book_ids and self.reading.book_id is None:
+            self.reading.open_book(self._closed_by_removal)
+        self._closed_by_removal = None
 
     def _book_closed(self) -> None:
         self._memory.book_id = None
