@@ -91,10 +91,13 @@ class ActiveRequest:
         token_ids: list[int] = []
         logprobs: list[TokenLogprobs] = []
         text = ""
+        self.drafted_tokens += len(draft)
         for index, one in enumerate(sampled):
             if one.error is not None:
                 return self._piece(text, token_ids, logprobs, "error", error=one.error)
             token_ids.append(one.token_id)
+            was_guessed = index < len(draft) and one.token_id == draft[index]
+            self.accepted_tokens += was_guessed
             if one.logprobs is not None:
                 logprobs.append(one.logprobs)
             if self._first_token_at is None:
@@ -103,7 +106,7 @@ class ActiveRequest:
             text += more
             if reason is not None:
                 return self._piece(text, token_ids, logprobs, reason, stop)
-            if index < len(draft) and one.token_id != draft[index]:
+            if not was_guessed:
                 break
         return self._piece(text, token_ids, logprobs)
 

@@ -35,6 +35,7 @@ from inference.requests import GenerationRequest, SamplingParams
 from inference.sampling.sampler import Sampler
 from inference.sampling.state import SamplingState
 from inference.scheduling.sequence import Sequence as TokenSequence
+from inference.speculation_gate import SpeculationMode
 from inference.stats import EngineStats
 from inference.text.stream_decoder import StreamDecoder
 
@@ -71,7 +72,7 @@ class Engine:
             model.config.eos_token_ids
         )
         self._arrivals = itertools.count()
-        self._loop = EngineLoop(model.runner, Sampler(), model.blocks, model.limits)
+        self._loop = EngineLoop(model.runner, Sampler(), model.blocks, model.limits, model.gate)
         self._loop.start()
 
     @classmethod
@@ -88,6 +89,7 @@ class Engine:
         max_step_tokens: int | None = None,
         max_waiting: int = 256,
         share_prefixes: bool = True,
+        speculation: SpeculationMode = "auto",
         cache_folder: Path | None = None,
         on_progress: OnProgress | None = None,
     ) -> Engine:
@@ -105,6 +107,8 @@ class Engine:
             max_step_tokens: most tokens computed in one step; None: by the device.
             max_waiting: most requests that may wait.
             share_prefixes: reuse what is computed for prompts that begin alike.
+            speculation: "auto" drafts tokens where that is measured to pay; "always" and "never"
+                are for measurements.
             cache_folder: where quantised weights are kept if `folder` cannot be written.
             on_progress: told what loading does and which share of that is done, from 0 to 1.
 
@@ -123,6 +127,7 @@ class Engine:
             max_step_tokens=max_step_tokens,
             max_waiting=max_waiting,
             share_prefixes=share_prefixes,
+            speculation=speculation,
             cache_folder=cache_folder,
         )
         folder = Path(folder)

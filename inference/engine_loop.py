@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -19,6 +20,7 @@ from inference.sampling.state import SamplingRow
 from inference.scheduling.limits import SchedulingLimits
 from inference.scheduling.scheduler import ScheduledSlice, Scheduler
 from inference.scheduling.sequence import Sequence
+from inference.speculation_gate import SpeculationGate
 from inference.stats import EngineStats, EngineTotals
 
 log = logging.getLogger(__name__)
@@ -34,9 +36,15 @@ class EngineLoop:
     """
 
     def __init__(
-        self, runner: ModelRunner, sampler: Sampler, blocks: BlockManager, limits: SchedulingLimits
+        self,
+        runner: ModelRunner,
+        sampler: Sampler,
+        blocks: BlockManager,
+        limits: SchedulingLimits,
+        gate: SpeculationGate,
     ) -> None:
         """Make the loop; `start` starts its thread."""
+        self._gate = gate
         self._runner = runner
         self._sampler = sampler
         self._blocks = blocks
@@ -168,28 +176,41 @@ class EngineLoop:
         self._scheduler.add(active.sequence)
 
     def _step(self) -> None:
+        began = time.perf_counter()
         try:
-            plan = self._scheduler.schedule()
-            if not plan:
-                raise RuntimeError("There are requests, but nothing to compute.")
+            plan = self._plan()
         except Exception as error:
             log.exception("a step could not be planned")
             self._fail(list(self._active.values()), error)
             return
-        for piece in plan:
-            self._note_admission(self._active[piece.sequence])
         try:
             sampled = self._compute(plan)
         except Exception as error:
             log.exception("a step failed")
             self._fail([self._active[piece.sequence] for piece in plan], error)
             return
-        self._totals.steps += 1
+        seconds = time.perf_counter() - began
+        emitted = 0
         row = 0
         for piece in plan:
             rows = _num_rows(piece)
-            self._settle(piece, sampled[row : row + rows])
+            emitted += self._settle(piece, sampled[row : row + rows])
             row += rows
+        self._totals.steps += 1
+        self._totals.generated_tokens += emitted
+        if all(piece.num_tokens == 1 for piece in plan):
+            self._gate.observe(len(plan), row - len(plan), emitted, seconds)
+
+    def _plan(self) -> list[ScheduledSlice]:
+        drafts = self._gate.choose(
+            (sequence, self._active[sequence].lookup) for sequence in self._scheduler.generating()
+        )
+        plan = self._scheduler.schedule(drafts)
+        if not plan:
+            raise RuntimeError("There are requests, but nothing to compute.")
+        for piece in plan:
+            self._note_admission(self._active[piece.sequence])
+        return plan
 
     def _compute(self, plan: list[ScheduledSlice]) -> list[Sampled]:
         slices: list[SequenceSlice] = []
@@ -210,25 +231,32 @@ class EngineLoop:
         logits = self._runner.run(slices)
         return self._sampler.sample(logits, rows) if rows else []
 
-    def _settle(self, scheduled: ScheduledSlice, sampled: list[Sampled]) -> None:
-        """Give a sequence what a step computed of it, and its caller the piece."""
+    def _settle(self, scheduled: ScheduledSlice, sampled: list[Sampled]) -> int:
+        """Give a sequence what a step computed of it, and its caller the piece.
+
+        Returns:
+            How many tokens it gained.
+        """
         active = self._active[scheduled.sequence]
+        accepted_before = active.accepted_tokens
         try:
             if not scheduled.draws:
                 self._scheduler.advance(scheduled, ())
-                return
+                return 0
             piece = active.take(sampled, scheduled.draft)
             if piece.finish_reason != "error":
                 self._scheduler.advance(scheduled, piece.token_ids)
         except Exception as error:
             log.exception("a request failed")
             self._fail([active], error)
-            return
-        self._totals.generated_tokens += len(piece.token_ids)
+            return 0
+        self._totals.drafted_tokens += len(scheduled.draft)
+        self._totals.accepted_tokens += active.accepted_tokens - accepted_before
         if active.is_over:
             self._finish(active, piece)
         else:
             self._deliver(active, piece)
+        return len(piece.token_ids)
 
     def _fail(self, failed: list[ActiveRequest], error: Exception) -> None:
         for active in failed:

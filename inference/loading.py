@@ -15,9 +15,12 @@ from inference.kv_cache.block_manager import BlockManager
 from inference.kv_cache.cache import DEFAULT_BLOCK_SIZE
 from inference.kv_cache.sizing import count_blocks
 from inference.linear.interface import Quantization
+from inference.models.base import CausalLM
 from inference.models.registry import load_model
 from inference.runner.model_runner import ModelRunner
+from inference.runner.profiling import step_bytes
 from inference.scheduling.limits import SchedulingLimits
+from inference.speculation_gate import SpeculationGate, SpeculationMode
 from inference.text.tokenizer import Tokenizer
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -31,6 +34,7 @@ _STEP_TOKENS = {"cpu": 256, "mps": 512, "cuda": 4096}
 # On a machine that the reader shares with us, the cache takes no more than this many tokens, or
 # one whole context where that is more.
 _SHARED_MACHINE_CACHE_TOKENS = 65_536
+_MOST_DRAFT_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class LoadingOptions:
     max_step_tokens: int | None = None
     max_waiting: int = 256
     share_prefixes: bool = True
+    speculation: SpeculationMode = "auto"
     cache_folder: Path | None = None
 
 
@@ -61,6 +66,7 @@ class LoadedModel:
     runner: ModelRunner
     blocks: BlockManager
     limits: SchedulingLimits
+    gate: SpeculationGate
 
 
 def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> LoadedModel:
@@ -87,25 +93,8 @@ def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> Load
         max_model_len=options.max_model_len,
     )
     on_progress("cache", 0.0)
-    context_tokens = options.max_model_len or config.context_tokens
-    step_tokens = options.max_step_tokens or _STEP_TOKENS[device.type]
-    num_blocks = count_blocks(
-        model.attention_specs,
-        block_size=DEFAULT_BLOCK_SIZE,
-        dtype=dtype,
-        device=device,
-        step_bytes=_step_bytes(config, step_tokens),
-        limit_bytes=options.kv_cache_bytes,
-        most_tokens=_most_tokens(options, context_tokens, device),
-    )
-    cache_tokens = num_blocks * DEFAULT_BLOCK_SIZE
-    limits = SchedulingLimits(
-        max_model_len=options.max_model_len or min(context_tokens, cache_tokens),
-        cache_tokens=cache_tokens,
-        max_batch=options.max_batch,
-        max_step_tokens=max(step_tokens, 2 * options.max_batch),
-        max_waiting=options.max_waiting,
-    )
+    limits = _limits(options, config, model, device, dtype)
+    num_blocks = limits.cache_tokens // DEFAULT_BLOCK_SIZE
     blocks = BlockManager(
         num_blocks,
         DEFAULT_BLOCK_SIZE,
@@ -117,7 +106,51 @@ def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> Load
     )
     on_progress("ready", 1.0)
     return LoadedModel(
-        config, device, dtype, options.quantization, tokenizer, runner, blocks, limits
+        config,
+        device,
+        dtype,
+        options.quantization,
+        tokenizer,
+        runner,
+        blocks,
+        limits,
+        SpeculationGate(options.speculation, limits.max_draft_tokens),
+    )
+
+
+def _limits(
+    options: LoadingOptions,
+    config: ModelConfig,
+    model: CausalLM,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> SchedulingLimits:
+    context_tokens = options.max_model_len or config.context_tokens
+    step_tokens = max(options.max_step_tokens or _STEP_TOKENS[device.type], 2 * options.max_batch)
+    draft_tokens = min(step_tokens - options.max_batch, _MOST_DRAFT_TOKENS)
+    num_blocks = count_blocks(
+        model.attention_specs,
+        block_size=DEFAULT_BLOCK_SIZE,
+        dtype=dtype,
+        device=device,
+        step_bytes=step_bytes(
+            model,
+            device=device,
+            dtype=dtype,
+            max_step_tokens=step_tokens,
+            max_rows=options.max_batch + draft_tokens,
+        ),
+        limit_bytes=options.kv_cache_bytes,
+        most_tokens=_most_tokens(options, context_tokens, device),
+    )
+    cache_tokens = num_blocks * DEFAULT_BLOCK_SIZE
+    return SchedulingLimits(
+        max_model_len=options.max_model_len or min(context_tokens, cache_tokens),
+        cache_tokens=cache_tokens,
+        max_batch=options.max_batch,
+        max_step_tokens=step_tokens,
+        max_draft_tokens=draft_tokens,
+        max_waiting=options.max_waiting,
     )
 
 
@@ -175,10 +208,3 @@ def _most_tokens(options: LoadingOptions, context_tokens: int, device: torch.dev
     if device.type == "cuda" or options.kv_cache_bytes is not None:
         return None
     return max(context_tokens, _SHARED_MACHINE_CACHE_TOKENS)
-
-
-def _step_bytes(config: ModelConfig, step_tokens: int) -> int:
-    """What the largest step may take beside the cache: activations, and logits being drawn."""
-    activations = 12 * config.hidden_size + 4 * config.intermediate_size
-    logits = 3 * config.vocab_size // 2  # for half of the tokens, in three copies
-    return 4 * step_tokens * (activations + logits)

@@ -17,6 +17,7 @@ class SchedulingLimits:
         max_batch: sequences computed at once.
         max_step_tokens: tokens computed in one step; more than `max_batch`, so that prompts advance
             beside a full batch of answers.
+        max_draft_tokens: tokens of speculation verified in one step.
         max_waiting: requests that may wait.
     """
 
@@ -24,6 +25,7 @@ class SchedulingLimits:
     cache_tokens: int
     max_batch: int
     max_step_tokens: int
+    max_draft_tokens: int
     max_waiting: int
 
     def __post_init__(self) -> None:
