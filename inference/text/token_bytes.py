@@ -80,8 +80,8 @@ def _replacements(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _strips_leading_space(step: Mapping[str, Any]) -> bool:
     if step["type"] == "Metaspace":
-        return step.get("prepend_scheme", "always") != "never"
-    return step["type"] == "Strip" and step.get("content") == " " and step.get("start", 0) > 0
+        return str(step.get("prepend_scheme", "always")) != "never"
+    return bool(step["type"] == "Strip" and step.get("content") == " " and step.get("start"))
 
 
 def _pieces(replacements: list[tuple[str, str]], *, byte_fallback: bool) -> Callable[[str], bytes]:

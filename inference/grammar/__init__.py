@@ -1,0 +1,1 @@
+"""Output that follows a grammar: JSON, a JSON schema, an expression or a Lark grammar."""
