@@ -1,11 +1,11 @@
 """Where the tokens of one step lie: in the batch, in their sequences and in the cache.
 
-Worked out once for a step; all layers share it.
+Worked out once for a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,46 +35,64 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The tokens of one step, sequences laid end to end.
+class Layout:
+    """The tokens of one step, sequences laid end to end, still on the host.
 
     Attributes:
         spans: where each sequence lies.
-        token_ids: (tokens,) int64 on the device.
-        positions: (tokens,) int64 on the device.
-        slots: (tokens,) int64 on the device: where in the cache each token's key and value go.
-        first_slot: the first of the slots where they follow one another, else None.
-        block_size: positions in a block.
+        token_ids: of all tokens.
+        positions: of each in its sequence.
+        slots: where in the cache each token's key and value go: block * block_size + offset.
     """
 
-    spans: tuple[Span, ...]
+    spans: list[Span]
+    token_ids: list[int]
+    positions: list[int]
+    slots: list[int]
+
+    def on(self, device: torch.device) -> Batch:
+        """Bring it to the device, in one copy."""
+        numbers = torch.tensor(self.token_ids + self.positions + self.slots, dtype=torch.int64)
+        if device.type == "cuda":
+            numbers = numbers.pin_memory().to(device, non_blocking=True)
+        elif device.type != "cpu":
+            numbers = numbers.to(device)
+        token_ids, positions, slots = numbers.view(3, len(self.slots)).unbind()
+        return Batch(self.spans, token_ids, positions, slots, run_start(self.slots))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The tokens of one step on the device; all layers share it.
+
+    Attributes:
+        spans: where each sequence lies.
+        token_ids: (tokens,) int64.
+        positions: (tokens,) int64.
+        slots: (tokens,) int64.
+        first_slot: the first of the slots where they follow one another, else None.
+    """
+
+    spans: Sequence[Span]
     token_ids: Tensor
     positions: Tensor
     slots: Tensor
     first_slot: int | None
-    block_size: int
 
 
-def build_batch(
-    parts: Sequence[tuple[Sequence[int], int, Sequence[int]]],
-    *,
-    block_size: int,
-    device: torch.device,
-) -> Batch:
+def lay_out(
+    parts: Iterable[tuple[Sequence[int], int, Sequence[int]]], *, block_size: int
+) -> Layout:
     """Lay sequences end to end.
 
     Args:
         parts: token ids, position of the first, and block table of each sequence.
         block_size: positions in a block.
-        device: where the tensors go, in one copy.
 
     Raises:
         ValueError: a part has no tokens, or its block table is too short.
     """
-    spans: list[Span] = []
-    token_ids: list[int] = []
-    positions: list[int] = []
-    slots: list[int] = []
+    layout = Layout([], [], [], [])
     for tokens, start, block_ids in parts:
         count = len(tokens)
         end = start + count
@@ -83,21 +101,15 @@ def build_batch(
             raise ValueError(
                 f"{count} tokens from position {start} on do not fit {len(block_ids)} blocks."
             )
-        spans.append(Span(len(token_ids), count, start, block_ids[:blocks]))
-        token_ids.extend(tokens)
+        layout.spans.append(Span(len(layout.token_ids), count, start, block_ids[:blocks]))
+        layout.token_ids.extend(tokens)
         if count == 1:
-            positions.append(start)
-            slots.append(block_ids[start // block_size] * block_size + start % block_size)
+            layout.positions.append(start)
+            layout.slots.append(block_ids[blocks - 1] * block_size + start % block_size)
         else:
-            positions.extend(range(start, end))
-            _extend_slots(slots, start, end, block_ids, block_size)
-    table = torch.tensor(token_ids + positions + slots, dtype=torch.int64)
-    if device.type == "cuda":
-        table = table.pin_memory().to(device, non_blocking=True)
-    elif device.type != "cpu":
-        table = table.to(device)
-    rows = table.view(3, len(token_ids))
-    return Batch(tuple(spans), rows[0], rows[1], rows[2], run_start(slots), block_size)
+            layout.positions.extend(range(start, end))
+            _extend_slots(layout.slots, start, end, block_ids, block_size)
+    return layout
 
 
 def run_start(block_ids: Sequence[int]) -> int | None:

@@ -9,6 +9,7 @@ the sequence begins in the step.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,26 +66,46 @@ class _SdpaStep:
     def __init__(self, cache: KVCache, batch: Batch) -> None:
         self._cache = cache
         self._batch = batch
-        self._plans: dict[int | None, list[_Plan]] = {}
+        self._spans = SpanAttention(cache, batch.spans)
 
     def attend(self, spec: AttentionSpec, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """See `AttentionStep.attend`."""
         batch = self._batch
         self._cache.write(spec.layer, batch.slots, batch.first_slot, key, value)
+        return self._spans.attend(spec, query)
+
+
+class SpanAttention:
+    """Attention of some of a step's sequences; their keys and values are in the cache already."""
+
+    def __init__(self, cache: KVCache, spans: Sequence[Span]) -> None:
+        self._cache = cache
+        self._spans = spans
+        self._plans: dict[int | None, list[_Plan]] = {}
+
+    def attend(self, spec: AttentionSpec, query: Tensor, output: Tensor | None = None) -> Tensor:
+        """Attend in the rows of the sequences.
+
+        Args:
+            spec: the layer's attention.
+            query: (tokens, num_heads, head_dim) of the whole batch.
+            output: the same shape; where to write, other rows left alone. None: a new one.
+        """
         plans = self._plans.get(spec.sliding_window)
         if plans is None:
-            plans = [self._plan(span, spec.sliding_window, query.dtype) for span in batch.spans]
+            plans = [self._plan(span, spec.sliding_window, query.dtype) for span in self._spans]
             self._plans[spec.sliding_window] = plans
-        if len(plans) == 1:
-            return self._attend_one(spec, plans[0], query)
-        output = torch.empty_like(query)
+        if output is None:
+            if len(plans) == 1:
+                return self._attend_one(spec, plans[0], query)
+            output = torch.empty(query.shape, dtype=query.dtype, device=query.device)
         for plan in plans:
             rows = query.narrow(0, plan.row, plan.count)
             output.narrow(0, plan.row, plan.count).copy_(self._attend_one(spec, plan, rows))
         return output
 
     def _plan(self, span: Span, window: int | None, dtype: torch.dtype) -> _Plan:
-        block_size = self._batch.block_size
+        block_size = self._cache.block_size
         # The window's oldest key for the first query; older ones are not even read.
         oldest = 0 if window is None else max(span.start - window + 1, 0)
         length = span.length - oldest

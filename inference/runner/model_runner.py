@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from inference.attention.batch import Batch, build_batch
-from inference.attention.interface import AttentionSpec, AttentionStep
-from inference.attention.sdpa import SdpaAttention
+from inference.attention.batch import Span, lay_out
+from inference.attention.selection import select_backend
 from inference.errors import DeviceError
+from inference.kernels.availability import triton_serves
 from inference.kv_cache.cache import DEFAULT_BLOCK_SIZE, KVCache
+from inference.models.base import CausalLM
 from inference.runner.slices import SequenceSlice
 
-
-class LanguageModel(Protocol):
-    """What the runner needs of a model; `inference.models` has them."""
-
-    @property
-    def attention_specs(self) -> Sequence[AttentionSpec]:
-        """The attention of each layer."""
-
-    def __call__(self, token_ids: Tensor, positions: Tensor, attention: AttentionStep) -> Tensor:
-        """(tokens, hidden) of (tokens,) ids and positions, both int64."""
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(rows, vocab) of (rows, hidden)."""
+if TYPE_CHECKING:
+    from inference.runner.decode_graphs import DecodeGraphs
 
 
 class ModelRunner:
@@ -41,12 +31,13 @@ class ModelRunner:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: CausalLM,
         *,
         num_blocks: int,
         device: torch.device,
         dtype: torch.dtype,
         block_size: int = DEFAULT_BLOCK_SIZE,
+        max_model_len: int | None = None,
     ) -> None:
         """Reserve the cache.
 
@@ -56,20 +47,24 @@ class ModelRunner:
             device: where to compute.
             dtype: of the cached keys and values.
             block_size: positions in a block.
+            max_model_len: tokens of the longest sequence; None: what the model was made for.
 
         Raises:
             DeviceError: the cache does not fit the device.
         """
         self._model = model
         self._device = device
+        self._max_model_len = max_model_len or model.config.context_tokens
+        graphs = triton_serves(device.type) and device.type == "cuda"
         self.cache = KVCache(
             model.attention_specs,
-            num_blocks=num_blocks,
+            num_blocks=num_blocks + graphs,  # one for the padding of graphs
             block_size=block_size,
             dtype=dtype,
             device=device,
         )
-        self._attention = SdpaAttention(self.cache)
+        self._attention = select_backend(self.cache)
+        self._graphs = self._make_graphs(num_blocks) if graphs else None
 
     def run(self, slices: Sequence[SequenceSlice]) -> Tensor:
         """Compute a step: prefill chunks, decodes and drafts to verify, in any mixture.
@@ -79,37 +74,66 @@ class ModelRunner:
 
         Returns:
             (sum of logit_rows, vocab) logits on the device in the model's type, in the order of
-            the slices and, within one, of its tokens.
+            the slices and, within one, of its tokens. The next step may overwrite them.
 
         Raises:
             DeviceError: the device ran out of memory.
         """
-        batch = build_batch(
-            [(part.token_ids, part.start, part.block_ids) for part in slices],
+        layout = lay_out(
+            ((part.token_ids, part.start, part.block_ids) for part in slices),
             block_size=self.cache.block_size,
-            device=self._device,
         )
-        rows = _logit_rows(slices, batch)
+        rows = _logit_rows(slices, layout.spans)
         try:
-            with torch.inference_mode():
-                hidden = self._model(batch.token_ids, batch.positions, self._attention.begin(batch))
-            with torch.no_grad():  # the caller may write to the logits, outside inference mode too
-                if len(rows) < hidden.shape[0]:
-                    hidden = hidden[torch.tensor(rows, dtype=torch.int64, device=self._device)]
-                return self._model.logits(hidden)
+            with torch.no_grad():  # no inference mode: the caller may write to the logits
+                logits = self._graphs.run(layout) if self._graphs is not None else None
+                if logits is not None:
+                    return self._pick(logits, rows)
+                with torch.inference_mode():
+                    batch = layout.on(self._device)
+                    step = self._attention.begin(batch)
+                    hidden = self._model(batch.token_ids, batch.positions, step)
+                return self._model.logits(self._pick(hidden, rows))
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 f"The device {self._device} ran out of memory in a step of "
-                f"{batch.token_ids.shape[0]} tokens: {str(error).splitlines()[0]}"
+                f"{len(layout.token_ids)} tokens: {str(error).splitlines()[0]}"
             ) from error
 
-    def warm_up(self) -> None:
-        """Prepare what makes later steps faster; steps may run before and meanwhile."""
+    def warm_up(self) -> bool:
+        """Prepare a part of what makes later steps faster; to be called while there is none.
+
+        On CUDA it records one more graph of decode steps, in some tens of milliseconds. Steps may
+        run before all are there: those of a size that comes up often are recorded on the way.
+
+        Returns:
+            Whether there was something to prepare, and so may be more.
+        """
+        if self._graphs is None:
+            return False
+        with torch.no_grad():
+            return self._graphs.record_next()
+
+    def _pick(self, values: Tensor, rows: list[int]) -> Tensor:
+        if len(rows) == values.shape[0]:
+            return values
+        return values[torch.tensor(rows, dtype=torch.int64, device=self._device)]
+
+    def _make_graphs(self, scratch_block: int) -> DecodeGraphs:
+        from inference.runner.decode_graphs import CudaRecorder, DecodeGraphs
+
+        return DecodeGraphs(
+            self._model,
+            self.cache,
+            max_model_len=self._max_model_len,
+            scratch_block=scratch_block,
+            record=CudaRecorder(),
+        )
 
 
-def _logit_rows(slices: Sequence[SequenceSlice], batch: Batch) -> list[int]:
+def _logit_rows(slices: Sequence[SequenceSlice], spans: Sequence[Span]) -> list[int]:
     rows: list[int] = []
-    for part, span in zip(slices, batch.spans, strict=True):
+    for part, span in zip(slices, spans, strict=True):
         end = span.row + span.count
         rows.extend(range(end - part.logit_rows, end))
     return rows

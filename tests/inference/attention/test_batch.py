@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.attention.batch import build_batch, run_start
+from inference.attention.batch import lay_out, run_start
 
 CPU = torch.device("cpu")
 
@@ -29,16 +29,16 @@ def test_every_token_goes_to_the_slot_of_its_position(
             (position, table[position // block_size] * block_size + position % block_size)
             for position in range(start, start + count)
         ]
-    batch = build_batch(parts, block_size=block_size, device=CPU)
+    batch = lay_out(parts, block_size=block_size).on(CPU)
     assert list(zip(batch.positions.tolist(), batch.slots.tolist(), strict=True)) == expected
     assert sum(span.count for span in batch.spans) == batch.token_ids.shape[0]
 
 
 def test_a_table_that_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 1 blocks"):
-        build_batch([([1], 16, [0])], block_size=16, device=CPU)
+        lay_out([([1], 16, [0])], block_size=16)
     with pytest.raises(ValueError, match="0 tokens"):
-        build_batch([([], 0, [0])], block_size=16, device=CPU)
+        lay_out([([], 0, [0])], block_size=16)
 
 
 def test_a_run_of_blocks() -> None:

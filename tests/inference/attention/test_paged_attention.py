@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inference.attention.batch import build_batch
+from inference.attention.batch import lay_out
 from inference.attention.interface import AttentionSpec
 from inference.attention.sdpa import SdpaAttention
 from inference.kv_cache.cache import KVCache
@@ -117,11 +117,10 @@ def _check(case: Case, dtype: torch.dtype, cache_dtype: torch.dtype, tolerance: 
 
     def step(first: list[int], last: list[int]) -> Tensor:
         live = [i for i in range(len(first)) if last[i] > first[i]]
-        batch = build_batch(
+        batch = lay_out(
             [([7] * (last[i] - first[i]), first[i], tables[i]) for i in live],
             block_size=case.block_size,
-            device=CPU,
-        )
+        ).on(CPU)
 
         def rows(tensors: list[Tensor]) -> Tensor:
             return torch.cat([tensors[i][first[i] : last[i]] for i in live])

@@ -1,0 +1,119 @@
+"""Attention on CUDA by Triton's kernels for single tokens, by SDPA for prefill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from inference.attention.batch import Batch, Span
+from inference.attention.interface import AttentionSpec, AttentionStep
+from inference.attention.sdpa import SpanAttention
+from inference.kernels.cache_write import write_cache
+from inference.kernels.paged_decode import PagedRows, paged_decode, split_count
+from inference.kv_cache.cache import KVCache
+
+# A sequence with up to this many tokens in a step (a decode, drafts to verify) is computed token
+# by token: each reads the context again, which is cheaper than a masked product of few rows.
+MAX_DECODE_TOKENS = 16
+
+
+class PagedAttention:
+    """The backend; `begin` makes the attention of one step."""
+
+    def __init__(self, cache: KVCache) -> None:
+        self._cache = cache
+
+    def begin(self, batch: Batch) -> AttentionStep:
+        """The attention of a step over `batch`."""
+        return _MixedStep(self._cache, batch)
+
+
+class PagedStep:
+    """Attention of a step in which every token is a row of its own.
+
+    A row sees what rows of the same sequence before it have written in the same step.
+    """
+
+    def __init__(self, cache: KVCache, slots: Tensor, rows: PagedRows, most_tokens: int) -> None:
+        """Make a step; the tensors may be filled anew and the step used again (CUDA graphs).
+
+        Args:
+            cache: keys and values.
+            slots: (rows,) int64.
+            rows: where the keys of each row lie.
+            most_tokens: the longest context.
+        """
+        self._cache = cache
+        self._slots = slots
+        self._rows = rows
+        self._most_tokens = most_tokens
+
+    def attend(self, spec: AttentionSpec, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """See `AttentionStep.attend`."""
+        keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
+        write_cache(keys, values, self._slots, key, value)
+        splits = split_count(
+            query.shape[0], spec.num_kv_heads, _processors(query.device), self._most_tokens
+        )
+        return paged_decode(spec, query, keys, values, self._rows, splits)
+
+
+class _MixedStep:
+    """Attention of a step with prefill chunks, and single tokens beside them."""
+
+    def __init__(self, cache: KVCache, batch: Batch) -> None:
+        self._cache = cache
+        self._batch = batch
+        few = [span for span in batch.spans if span.count <= MAX_DECODE_TOKENS]
+        many = [span for span in batch.spans if span.count > MAX_DECODE_TOKENS]
+        self._prefill = SpanAttention(cache, many) if many else None
+        self._few_rows: Tensor | None = None
+        self._rows: PagedRows | None = None
+        if few:
+            device = cache.device
+            self._most_tokens = max(span.length for span in few)
+            positions = batch.positions
+            if many:
+                rows = [row for span in few for row in range(span.row, span.row + span.count)]
+                self._few_rows = torch.tensor(rows, dtype=torch.int64, device=device)
+                positions = positions[self._few_rows]
+            tables = torch.tensor(padded_tables(few), dtype=torch.int32, device=device)
+            self._rows = PagedRows(tables, positions, cache.block_size)
+
+    def attend(self, spec: AttentionSpec, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """See `AttentionStep.attend`."""
+        keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
+        write_cache(keys, values, self._batch.slots, key, value)
+        if self._prefill is None:
+            return self._decode(spec, query)
+        output = torch.empty(query.shape, dtype=query.dtype, device=query.device)
+        self._prefill.attend(spec, query, output)
+        if self._few_rows is not None:
+            output.index_copy_(0, self._few_rows, self._decode(spec, query[self._few_rows]))
+        return output
+
+    def _decode(self, spec: AttentionSpec, query: Tensor) -> Tensor:
+        assert self._rows is not None
+        keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
+        splits = split_count(
+            query.shape[0], spec.num_kv_heads, _processors(query.device), self._most_tokens
+        )
+        return paged_decode(spec, query, keys, values, self._rows, splits)
+
+
+def padded_tables(spans: Sequence[Span]) -> list[list[int]]:
+    """A block table for each token of the sequences, all of the same length."""
+    width = max(len(span.block_ids) for span in spans)
+    return [
+        [*span.block_ids, *[0] * (width - len(span.block_ids))]
+        for span in spans
+        for _ in range(span.count)
+    ]
+
+
+def _processors(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 8  # Triton's interpreter
+    return torch.cuda.get_device_properties(device).multi_processor_count

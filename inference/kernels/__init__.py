@@ -1,0 +1,1 @@
+"""Triton kernels for CUDA: what PyTorch does in several passes, in one. Triton is optional."""
