@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import ask, books, embedding, endpoints, evaluate, library_care, planned
+from app.cli import ask, books, embedding, endpoints, evaluate, library_care, planned, serve
 from app.cli.session import HomeOption, open_home
 from app.cli.terminal import run_guarded
 
@@ -55,6 +55,7 @@ endpoints.register(application)
 embedding.register(application)
 library_care.register(application)
 evaluate.register(application)
+serve.register(application)
 planned.register(application)
 
 

@@ -7,7 +7,6 @@ import typer
 from app.cli.terminal import WRONG_USAGE, say
 
 _PLANNED = {
-    "serve": "Serve a folder of model weights as an OpenAI-compatible endpoint.",
     "models": "List, download, import and remove local models.",
     "export": "Export notes and conversations.",
 }

@@ -129,7 +129,8 @@ class Tokenizer:
             special: add what the tokenizer puts around a text (its begin-of-text token, never
                 a second time).
         """
-        ids: list[int] = self._fast.encode(text, add_special_tokens=special).ids
+        # In a batch, since that lets other threads run meanwhile; `encode` by itself does not.
+        ids: list[int] = self._fast.encode_batch_fast([text], add_special_tokens=special)[0].ids
         if special and self.bos_token_id is not None:
             ids = self._with_one_bos(ids, self.bos_token_id)
         return ids
