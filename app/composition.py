@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from core.books import Book, BookId
 from core.embeddings import EmbeddingFingerprint
 from core.endpoints import Endpoint
-from core.errors import NotFoundError
 from core.events import BookRemoved, EndpointsChanged, EventBus, IndexRebuilt, SettingsChanged
 from core.home import Home, model_cache_dir
 from core.persistence.library import Library, open_library
@@ -18,6 +17,8 @@ from core.secrets import SecretStore, open_secrets
 from core.settings import Settings, load_settings, save_settings
 
 if TYPE_CHECKING:
+    from app.local_models.store import LocalModels
+    from app.local_models.supervisor import EngineSupervisor
     from rag.answers.answerer import Answerer
     from rag.embedding import EmbeddingEngine
     from rag.ingest.runner import AsyncIngestRunner
@@ -127,28 +128,53 @@ class Postil:
 
         return AsyncIngestRunner(self.library, self.home, self.events, self.embedder, self.vectors)
 
+    @_part
+    def local_models(self) -> LocalModels:
+        """The models on this computer."""
+        from app.local_models.store import LocalModels
+
+        return LocalModels(model_cache_dir())
+
+    @_part
+    def engines(self) -> EngineSupervisor:
+        """Runs local models; `close_models` ends what it started."""
+        from app.local_models.supervisor import EngineSupervisor
+
+        return EngineSupervisor(self.events)
+
     def chat_model(self, endpoint_name: str | None) -> ChatModel | None:
         """Return the named model, else the settings' choice; None where that is no model at all.
 
         Raises:
-            NotFoundError: no endpoint has that name.
+            NotFoundError: no endpoint or local model has that name.
         """
         name = endpoint_name or self.settings.answer_endpoint
-        return None if name is None else self.llm_client(name)
+        if name is None:
+            return None
+        if name.startswith(LOCAL_PREFIX):
+            from app.local_models.chat_model import LocalChatModel
+
+            model = self.local_models.get(name.removeprefix(LOCAL_PREFIX))
+            return LocalChatModel(model, self.engines)
+        return self.llm_client(name)
 
     def llm_client(self, endpoint_name: str) -> LLMClient:
-        """Return a client of a named endpoint; `close_models` closes it."""
+        """Return a client of a named endpoint; `close_models` closes it.
+
+        Raises:
+            NotFoundError: no endpoint has that name.
+        """
         from rag.llm.client import LLMClient
 
-        if endpoint_name.startswith(LOCAL_PREFIX):
-            raise NotFoundError("Local models are not part of this version yet.")
         endpoint = self.library.endpoints.get(endpoint_name)
         client = LLMClient(endpoint, self.secrets.get(endpoint_name))
         self._clients.append(client)
         return client
 
     async def close_models(self) -> None:
-        """Close the connections of all clients handed out."""
+        """Close the connections of all clients handed out, and end the engine."""
+        if "engines" in self.__dict__:
+            await self.engines.close()
         while self._clients:
             await self._clients.pop().close()
 

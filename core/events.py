@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from core.books import BookId
 from core.jobs import JobId, JobState
@@ -121,6 +122,28 @@ class IndexRebuilt(Event):
 @dataclass(frozen=True, slots=True)
 class EndpointsChanged(Event):
     """An endpoint was added, edited or removed."""
+
+
+class LocalModelState(StrEnum):
+    """How far a local model is from answering."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    UNLOADED = "unloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModelChanged(Event):
+    """The engine loaded a model on this computer, let go of it, or could not load it."""
+
+    name: str
+    state: LocalModelState
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModelsChanged(Event):
+    """A local model was added or removed."""
 
 
 @dataclass(frozen=True, slots=True)

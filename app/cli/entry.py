@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import ask, books, embedding, endpoints, evaluate, library_care, planned, serve
+from app.cli import ask, books, embedding, endpoints, evaluate, library_care, models, planned, serve
 from app.cli.session import HomeOption, open_home
 from app.cli.terminal import run_guarded
 
@@ -56,6 +56,7 @@ embedding.register(application)
 library_care.register(application)
 evaluate.register(application)
 serve.register(application)
+models.register(application)
 planned.register(application)
 
 

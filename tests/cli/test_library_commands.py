@@ -224,7 +224,7 @@ class TestCare:
         assert "Traceback" not in outcome.stderr
         assert str(blocker) in outcome.stderr
 
-    @pytest.mark.parametrize("command", ["models", "export"])
+    @pytest.mark.parametrize("command", ["export"])
     def test_planned_commands_say_so(self, tmp_path: Path, command: str) -> None:
         outcome: Outcome = postil(command, "something", "--flag", home=tmp_path)
         assert outcome.code == 2
