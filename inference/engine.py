@@ -28,6 +28,7 @@ from inference.active_request import ActiveRequest, Deliver
 from inference.completion import Completion
 from inference.engine_loop import EngineLoop
 from inference.errors import InvalidParameterError, QueueFullError
+from inference.grammar.compiler import GrammarCompiler
 from inference.linear.interface import Quantization
 from inference.loading import DeviceName, DtypeName, LoadedModel, LoadingOptions, OnProgress, load
 from inference.outputs import OutputPiece
@@ -71,6 +72,7 @@ class Engine:
         self._end_token_ids = frozenset(model.tokenizer.eos_token_ids) | frozenset(
             model.config.eos_token_ids
         )
+        self._grammars = GrammarCompiler(model.tokenizer)
         self._arrivals = itertools.count()
         self._loop = EngineLoop(model.runner, Sampler(), model.blocks, model.limits, model.gate)
         self._loop.start()
@@ -159,11 +161,18 @@ class Engine:
             arrival=next(self._arrivals),
             chain=self._blocks.new_chain(),
         )
+        sampling = SamplingState(
+            params,
+            prompt,
+            self.config.vocab_size,
+            choice=request.choice,
+            constraint=None if params.grammar is None else self._grammars.compile(params.grammar),
+        )
         self._loop.submit(
             ActiveRequest(
                 request,
                 sequence,
-                SamplingState(params, prompt, self.config.vocab_size, choice=request.choice),
+                sampling,
                 StreamDecoder(self.tokenizer, prompt),
                 frozenset() if params.ignore_eos else self._end_token_ids,
                 deliver,
@@ -193,6 +202,8 @@ class Engine:
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[OutputPiece] = asyncio.Queue()
         request = self._request(prompt, params, request_id)
+        if params.grammar is not None:  # it may take a second; `submit` will find it compiled
+            await asyncio.to_thread(self._grammars.compile, params.grammar)
         self.submit(request, lambda piece: _post(loop, pieces, piece))
         try:
             while True:

@@ -10,8 +10,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from inference.active_request import ActiveRequest, step_failure
-from inference.errors import EngineStoppedError, InvalidParameterError, QueueFullError
+from inference.errors import EngineStoppedError
 from inference.kv_cache.block_manager import BlockManager
+from inference.open_requests import OpenRequests
 from inference.outputs import FinishReason, OutputPiece
 from inference.runner.model_runner import ModelRunner
 from inference.runner.slices import SequenceSlice
@@ -44,21 +45,18 @@ class EngineLoop:
         gate: SpeculationGate,
     ) -> None:
         """Make the loop; `start` starts its thread."""
-        self._gate = gate
         self._runner = runner
         self._sampler = sampler
         self._blocks = blocks
         self._limits = limits
+        self._gate = gate
         self._scheduler = Scheduler(blocks, limits)
+        self._open = OpenRequests(limits.max_waiting, limits.max_batch)
         self._active: dict[Sequence, ActiveRequest] = {}
         self._totals = EngineTotals()
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = False
-        self._lock = threading.Lock()  # over the four below
-        self._open: dict[str, ActiveRequest] = {}
-        self._unstarted = 0
-        self._mean_total_s = 1.0
-        self._closed = False
+        self._is_warm = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -73,33 +71,17 @@ class EngineLoop:
             InvalidParameterError: a request of that id is under way.
             QueueFullError: too many wait.
         """
-        request_id = active.request.request_id
-        with self._lock:
-            if self._closed:
-                raise EngineStoppedError("The engine is closed.")
-            if request_id in self._open:
-                raise InvalidParameterError(
-                    "request_id", f"A request with the id {request_id!r} is under way."
-                )
-            if self._unstarted >= self._limits.max_waiting:
-                raise QueueFullError(
-                    f"{self._unstarted} requests are waiting already.", self._retry_after_s()
-                )
-            self._open[request_id] = active
-            self._unstarted += 1
-            self._commands.put(partial(self._add, active))
+        self._open.add(active, lambda: self._commands.put(partial(self._add, active)))
 
     def cancel(self, request_id: str) -> None:
         """End a request if it is still under way; on any thread."""
-        with self._lock:
-            active = self._open.get(request_id)
-            if active is not None:
-                self._commands.put(partial(self._end, active, "cancelled"))
+        active = self._open.get(request_id)
+        if active is not None:
+            self._commands.put(partial(self._end, active, "cancelled"))
 
     def close(self) -> None:
-        """End every open request with an error and the thread with it; on any thread but it."""
-        with self._lock:
-            self._closed = True
+        """End every open request with an error, and the thread with them; on any thread."""
+        self._open.close()
         self._commands.put(self._stop)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
@@ -107,10 +89,9 @@ class EngineLoop:
     def stats(self) -> EngineStats:
         """Return the figures of this moment; on any thread."""
         totals, blocks = self._totals, self._blocks
-        with self._lock:
-            waiting, requests = self._unstarted, len(self._open)
+        running, waiting = self._open.counts()
         return EngineStats(
-            running=requests - waiting,
+            running=running,
             waiting=waiting,
             queue_limit=self._limits.max_waiting,
             blocks_total=blocks.num_blocks,
@@ -125,32 +106,42 @@ class EngineLoop:
             steps=totals.steps,
         )
 
-    def _retry_after_s(self) -> float:
-        rounds = self._unstarted / self._limits.max_batch
-        return min(max(rounds * self._mean_total_s, 1.0), 60.0)
-
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._take_commands()
+                if not self._active:
+                    self._wait_for_command()
+                while not self._commands.empty():
+                    self._commands.get()()
                 if self._active and not self._stopping:
                     self._step()
         except BaseException:
             log.exception("the engine's thread failed")
             raise
         finally:
-            self._end_all()
+            error = EngineStoppedError("The engine was closed before the answer was complete.")
+            for active in self._open.close():
+                self._end(active, "error", error)
 
-    def _take_commands(self) -> None:
-        """Carry out what was handed in; where there is nothing to compute, wait for it."""
-        if not self._active:
-            try:
-                self._commands.get(timeout=_IDLE_BEFORE_CHECK_S)()
-            except Empty:
-                self._check_blocks()
-                self._commands.get()()
-        while not self._commands.empty():
+    def _wait_for_command(self) -> None:
+        """Carry out the next command; until it comes, prepare and check what there is time for."""
+        while self._commands.empty() and self._warm_up():
+            pass
+        try:
+            self._commands.get(timeout=_IDLE_BEFORE_CHECK_S)()
+        except Empty:
+            self._check_blocks()
             self._commands.get()()
+
+    def _warm_up(self) -> bool:
+        """Prepare a little of what makes steps faster, and say whether there may be more."""
+        if not self._is_warm:
+            try:
+                self._is_warm = not self._runner.warm_up()
+            except Exception:
+                log.exception("the engine could not prepare itself; it serves as it is")
+                self._is_warm = True
+        return not self._is_warm
 
     def _check_blocks(self) -> None:
         """Make sure that every block came back; go on with an empty cache if not."""
@@ -162,14 +153,6 @@ class EngineLoop:
 
     def _stop(self) -> None:
         self._stopping = True
-
-    def _end_all(self) -> None:
-        with self._lock:
-            self._closed = True
-            left = list(self._open.values())
-        error = EngineStoppedError("The engine was closed before the answer was complete.")
-        for active in left:
-            self._end(active, "error", error)
 
     def _add(self, active: ActiveRequest) -> None:
         self._active[active.sequence] = active
@@ -266,30 +249,22 @@ class EngineLoop:
         self, active: ActiveRequest, reason: FinishReason, error: Exception | None = None
     ) -> None:
         """End a request before its answer does; nothing, where it is over."""
-        if active.request.request_id in self._open:
+        if self._open.holds(active):
             self._finish(active, active.end(reason, error))
 
     def _finish(self, active: ActiveRequest, last: OutputPiece) -> None:
         """Forget a request, take its blocks back and deliver its last piece."""
-        sequence = active.sequence
-        if self._active.pop(sequence, None) is not None:
-            self._scheduler.remove(sequence, keep_blocks=last.finish_reason != "error")
-        with self._lock:
-            del self._open[active.request.request_id]
-            if not active.was_admitted:
-                self._unstarted -= 1
-            if last.usage is not None:
-                self._mean_total_s += 0.1 * (last.usage.total_s - self._mean_total_s)
+        if self._active.pop(active.sequence, None) is not None:
+            keep_blocks = last.finish_reason != "error"
+            self._scheduler.remove(active.sequence, keep_blocks=keep_blocks)
+        self._open.remove(active, last.usage.total_s if last.usage is not None else 0.0)
         self._deliver(active, last)
 
     def _note_admission(self, active: ActiveRequest) -> None:
-        if active.was_admitted:
-            return
-        active.note_admission()
-        self._totals.prompt_tokens += active.sequence.num_prompt_tokens
-        self._totals.cached_tokens += active.sequence.cached_tokens
-        with self._lock:
-            self._unstarted -= 1
+        if not active.was_admitted:
+            self._open.note_start(active)
+            self._totals.prompt_tokens += active.sequence.num_prompt_tokens
+            self._totals.cached_tokens += active.sequence.cached_tokens
 
     def _deliver(self, active: ActiveRequest, piece: OutputPiece) -> None:
         try:

@@ -102,7 +102,12 @@ def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> Load
         share_prefixes=options.share_prefixes,
     )
     runner = ModelRunner(
-        model, num_blocks=num_blocks, block_size=DEFAULT_BLOCK_SIZE, device=device, dtype=dtype
+        model,
+        num_blocks=num_blocks,
+        block_size=DEFAULT_BLOCK_SIZE,
+        device=device,
+        dtype=dtype,
+        max_model_len=limits.max_model_len,
     )
     on_progress("ready", 1.0)
     return LoadedModel(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import doctest
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,9 @@ from hypothesis import strategies as st
 
 import inference.engine
 from inference import Completion, Engine, SamplingParams
-from inference.errors import EngineStoppedError, InvalidParameterError, QueueFullError
+from inference.errors import EngineStoppedError, GrammarError, InvalidParameterError, QueueFullError
 from inference.outputs import OutputPiece
-from inference.requests import GenerationRequest
+from inference.requests import GenerationRequest, GrammarSpec
 from support.collecting import Collector, submit
 
 SEEDED = SamplingParams(temperature=1.0, seed=11, max_tokens=60, ignore_eos=True)
@@ -80,7 +82,7 @@ def test_a_stop_token(engine: Engine) -> None:
     assert answer.text == engine.tokenizer.decode(answer.token_ids[:-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(start=st.integers(0, 80), length=st.integers(1, 9), seed=st.integers(0, 3))
 def test_a_stop_string_ends_the_answer_and_never_leaks(
     engine: Engine, start: int, length: int, seed: int
@@ -247,3 +249,32 @@ def test_importing_the_package_imports_no_torch() -> None:
 
     script = "import sys, inference; assert 'torch' not in sys.modules; inference.SamplingParams"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("speculation", ["always", "never"])
+def test_a_grammar_holds(model_folder: Path, speculation: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "word": {"enum": ["whale", "ship"]}},
+        "required": ["n", "word"],
+        "additionalProperties": False,
+    }
+    grammar = GrammarSpec("json_schema", json.dumps(schema))
+    options: Any = {"device": "cpu", "kv_cache_bytes": 4 << 20, "speculation": speculation}
+    with Engine.from_pretrained(model_folder, **options) as engine:
+        answers = engine.generate(
+            [PROMPT] * 6,
+            [
+                SamplingParams(seed=seed, grammar=grammar, max_tokens=200, ignore_eos=False)
+                for seed in range(6)
+            ],
+        )
+    for answer in answers:
+        if answer.finish_reason == "stop":
+            assert json.loads(answer.text)["word"] in ("whale", "ship")
+    assert any(answer.finish_reason == "stop" for answer in answers)
+
+
+def test_a_grammar_that_is_none_is_refused(engine: Engine) -> None:
+    with pytest.raises(GrammarError):
+        _answer(engine, replace(SEEDED, grammar=GrammarSpec("regex", "(")))
