@@ -24,4 +24,4 @@ def select_backend(cache: KVCache) -> AttentionBackend:
         from inference.attention.paged import PagedAttention
 
         return PagedAttention(cache)
-    return SdpaAttention(cache)
+    return SdpaAttention(cache, padded=cache.device.type == "mps")

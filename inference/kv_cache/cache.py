@@ -25,6 +25,8 @@ class KVCache:
         block_size: positions in a block.
         keys: by layer.
         values: by layer.
+        key_heads: the keys once more, seen as (1, kv_heads, slots, head_dim).
+        value_heads: the values likewise.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class KVCache:
                 f"The device {device} has no room for {num_blocks} cache blocks "
                 f"({wanted / 2**30:.2f} GiB): {str(error).splitlines()[0]}"
             ) from error
+        self.key_heads = [keys.transpose(0, 1).unsqueeze(0) for keys in self.keys]
+        self.value_heads = [values.transpose(0, 1).unsqueeze(0) for values in self.values]
 
     def write(
         self, layer: int, slots: Tensor, first_slot: int | None, key: Tensor, value: Tensor

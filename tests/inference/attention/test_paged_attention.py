@@ -28,6 +28,7 @@ class Case:
     past: tuple[int, ...]
     count: tuple[int, ...]
     contiguous: bool
+    padded: bool
     seed: int
 
 
@@ -50,6 +51,7 @@ def cases(draw: st.DrawFn) -> Case:
         past=tuple(draw(st.integers(0, 50)) for _ in range(sequences)),
         count=tuple(draw(st.sampled_from([1, 1, 2, 5, 17, 40])) for _ in range(sequences)),
         contiguous=draw(st.booleans()),
+        padded=draw(st.sampled_from([False, False, True])),
         seed=draw(st.integers(0, 1000)),
     )
 
@@ -105,7 +107,7 @@ def _check(case: Case, dtype: torch.dtype, cache_dtype: torch.dtype, tolerance: 
     )
     for tensor in (*cache.keys, *cache.values):  # what was never written must never be seen
         tensor.fill_(float("nan"))
-    backend = SdpaAttention(cache)
+    backend = SdpaAttention(cache, padded=case.padded)
 
     def random(rows: int, heads: int) -> Tensor:
         return torch.randn(rows, heads, spec.head_dim, generator=generator).to(dtype)
