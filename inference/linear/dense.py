@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.linear import cpu
 from inference.linear.interface import Embedding, Linear, LoadTensor
 
 
@@ -24,9 +25,24 @@ class DenseLinear(Linear):
         """Map (..., in_features) to (..., out_features)."""
         return functional.linear(x, self.weight, self.bias)
 
-    def dequantized(self) -> Tensor:
-        """The weight in float32."""
-        return self.weight.detach().float()
+
+class HalfLinear(Linear):
+    """A weight in bfloat16 or float16, on a CPU that has no instructions to multiply those."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__(weight.shape[1], weight.shape[0])
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., in_features) to (..., out_features)."""
+        output = cpu.half_product(x.reshape(-1, self.in_features), self.weight)
+        if self.bias is not None:
+            output = output + self.bias
+        return output.to(x.dtype).view(*x.shape[:-1], self.out_features)
 
 
 class DenseEmbedding(Embedding):
@@ -44,7 +60,15 @@ class DenseEmbedding(Embedding):
 
     def output_head(self) -> Linear:
         """A linear layer over this table."""
-        return DenseLinear(self.weight)
+        return dense_linear(self.weight)
+
+
+def dense_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
+    """The fastest layer for a weight of this dtype where it is."""
+    half = weight.dtype in (torch.bfloat16, torch.float16)
+    if half and weight.device.type == "cpu" and not cpu.multiplies_bfloat16():
+        return HalfLinear(weight, bias)
+    return DenseLinear(weight, bias)
 
 
 class DenseScheme:
@@ -61,7 +85,7 @@ class DenseScheme:
 
     def build(self, name: str, weight: LoadTensor, bias: Tensor | None = None) -> Linear:  # noqa: ARG002
         """Make a linear layer."""
-        return DenseLinear(self._place(weight()), None if bias is None else self._place(bias))
+        return dense_linear(self._place(weight()), None if bias is None else self._place(bias))
 
     def build_embedding(self, name: str, weight: LoadTensor) -> Embedding:  # noqa: ARG002
         """Make an embedding."""

@@ -31,10 +31,6 @@ class Linear(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., in_features) to (..., out_features), in the dtype of `x`."""
 
-    @abstractmethod
-    def dequantized(self) -> Tensor:
-        """The weight as a dense (out_features, in_features) matrix in float32."""
-
     def extra_repr(self) -> str:
         """Shape, for `print(model)`."""
         return f"{self.in_features} -> {self.out_features}"
