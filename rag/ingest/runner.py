@@ -222,10 +222,28 @@ class AsyncIngestRunner:
                 raise self._loop.stalled_by
             await self._desk.wait_for_change(_WAIT_LOOK_S)
 
-    async def _queue_missing_embeddings(self) -> None:
+    async def embed_missing(self) -> list[JobId]:
+        """Queue the books that lack embeddings, where the model is there by now; return the jobs.
+
+        Books that a job is at already are left out.
+
+        Raises:
+            StorageError: the library's database refuses.
+            CancelledByReaderError: the runner is closed.
+        """
+        async with self._receiving:
+            if self._closed:
+                raise CancelledByReaderError("Postil is closing.")
+            return await self._queue_missing_embeddings()
+
+    async def _queue_missing_embeddings(self) -> list[JobId]:
         """Queue the books that were read without the model that the settings name."""
+        queued: list[JobId] = []
         for book_id in await self._database.run(self._missing_embeddings):
-            self._loop.put(await self._desk.create("", book_id))
+            job = await self._desk.create("", book_id)
+            self._loop.put(job)
+            queued.append(job.id)
+        return queued
 
     def _missing_embeddings(self) -> list[int]:
         at_work = {job.book_id for job in self._jobs.all(active_only=True)}

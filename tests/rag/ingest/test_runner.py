@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from core.books import BookStatus
-from core.errors import ConflictError, NotFoundError, StorageError
+from core.embeddings import EmbeddingFingerprint
+from core.errors import CancelledByReaderError, ConflictError, NotFoundError, StorageError
 from core.events import (
     BookAdded,
     BookEmbedded,
@@ -499,3 +500,22 @@ async def test_an_unexpected_error_fails_one_job_only(
         jobs = await runner.wait(await runner.add(paths))
     assert [job.state for job in jobs] == [JobState.FAILED, JobState.DONE]
     assert "ZeroDivisionError" in (jobs[0].error or "")
+
+
+async def test_what_lacks_embeddings_is_embedded_when_asked_for(site: Site, tmp_path: Path) -> None:
+    """As after the model was fetched, which was not there when the books came in."""
+    async with site.running() as runner:
+        (job,) = await runner.wait(await runner.add([write_novel(tmp_path / "a.txt", seed=1)]))
+        assert await runner.embed_missing() == []
+        site.library.books.set_status(job.book_id or 0, BookStatus.SEARCHABLE)
+        book_id = job.book_id or 0
+        other = EmbeddingFingerprint("other", "1", 384, "mean", True, "", "")
+        site.library.embeddings.register(other)
+        site.library.embeddings.discard_others(other)
+        jobs = await runner.wait(await runner.embed_missing())
+        assert [(one.state, one.book_id) for one in jobs] == [(JobState.DONE, book_id)]
+        book = site.library.books.get(book_id)
+        assert book.status is BookStatus.READY
+        assert book.embedded_count == book.chunk_count
+    with pytest.raises(CancelledByReaderError):
+        await runner.embed_missing()
