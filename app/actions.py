@@ -44,6 +44,7 @@ GROUPS: dict[str, tuple[ActionSpec, ...]] = {
         ActionSpec("retry_book", "&Try again", ("Ctrl+R",), "retry"),
         ActionSpec("remove_books", "Re&move", ("Del",), "remove"),
         ActionSpec("undo_removal", "&Undo removing", ("Ctrl+Z",), "return"),
+        ActionSpec("embedding_model", "Search by mea&ning…", ("Ctrl+Shift+M",), "search"),
         ActionSpec("show_jobs", "Show how books are &coming in", ("Ctrl+J",), checkable=True),
         ActionSpec("pause_ingest", "&Pause reading in", ("Ctrl+Shift+P",), "pause"),
         ActionSpec("cancel_ingest", "Cancel readin&g in", ("Ctrl+Shift+X",), "close"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rag.vectors import VectorIndex
 
 LOCAL_PREFIX = "local:"
+_PARTS_OF_THE_MODEL = ("answerer", "retriever", "ingest", "vectors", "fingerprint", "embedder")
 
 T = TypeVar("T")
 
@@ -211,6 +212,24 @@ class Postil:
         self.home.remove_files_of(book)
         self.events.publish(BookRemoved(book_id))
         return book
+
+    def use_embedding_model(self, name: str) -> None:
+        """Search with another embedding model from now on, which has embedded all books.
+
+        The ingest runner must be closed. What hangs on the model is made anew at its next use; the
+        embeddings and the index of the old model go.
+        """
+        from rag.vectors import VectorStoreFactory
+
+        with self.making:
+            old = {part: self.__dict__.pop(part, None) for part in _PARTS_OF_THE_MODEL}
+            for part in ("vectors", "embedder"):
+                if old[part] is not None:
+                    old[part].close()
+            self.change_settings(self.settings.model_copy(update={"embedding_model": name}))
+            self.library.embeddings.discard_others(self.fingerprint)
+        if old["fingerprint"] is not None:
+            VectorStoreFactory(self.home.index_dir).discard(old["fingerprint"])
 
     def rebuild_index(self) -> int:
         """Make the vector index anew from the stored embeddings; return how many it holds."""

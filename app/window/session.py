@@ -14,6 +14,9 @@ from app.conversation.pane import ConversationPane
 from app.conversation.passage_card import Place
 from app.dialogs.endpoint_dialog import EndpointDialog
 from app.dialogs.endpoints_dialog import EndpointsDialog
+from app.embedding.changer import ModelChanger
+from app.embedding.dialog import EmbeddingDialog
+from app.embedding.strip import ModelStrip
 from app.event_bridge import EventBridge
 from app.ingest.job_model import JobTableModel
 from app.ingest.panel import IngestPanel
@@ -52,6 +55,7 @@ class Session(QObject):
         library: the pane on the left.
         reading: the pane in the middle.
         conversation: the pane on the right.
+        models: brings embedding models into use.
     """
 
     def __init__(
@@ -72,6 +76,9 @@ class Session(QObject):
         self._verbs = LibraryVerbs(postil, background, self.books, window)
         self._make_panes()
         self._ingest = IngestVerbs(postil, background, self._bridge, self.jobs, self.books)
+        self.models = ModelChanger(
+            postil, background, self._ingest.start, lambda: not self.conversation.busy, self
+        )
         self._connect()
 
     async def start(self) -> None:
@@ -86,13 +93,19 @@ class Session(QObject):
             self.reading.open_book(self._memory.book_id)
         await self.conversation.refresh_endpoints()
         await self.conversation.restore(self._memory.conversation_id)
-        self._starting = self._background.spawn(self._ingest.start())
+        self._starting = self._background.spawn(self._start_work())
+
+    async def _start_work(self) -> None:
+        """Begin what may come after the window is there."""
+        await self._ingest.start()
+        await self.models.look()
 
     async def close(self) -> None:
         """Keep what is to be kept, and close what was opened."""
         self._bridge.close()
         if self._starting is not None:
             await asyncio.wait((self._starting,))  # a runner half started could not be closed
+        await self.models.finish()
         await self.conversation.finish()
         await self.reading.finish()
         await self._verbs.removals.settle_now()
@@ -125,13 +138,14 @@ class Session(QObject):
         self._questions.suggested.connect(self.conversation.suggest)
         self._strip = IngestStrip(self.jobs, actions)
         self._panel = IngestPanel(self.jobs)
-        self._window.set_panes(
-            self.library, self.reading, self.conversation, (self._panel, self._strip)
-        )
+        self._model_strip = ModelStrip()
+        foot = (self._model_strip, self._panel, self._strip)
+        self._window.set_panes(self.library, self.reading, self.conversation, foot)
 
     def _connect(self) -> None:
         self._connect_books()
         self._connect_ingest()
+        self._connect_models()
         reading, conversation, actions = self.reading, self.conversation, self._window.actions_
         reading.bookOpened.connect(self._book_opened)
         reading.bookClosed.connect(self._book_closed)
@@ -195,6 +209,16 @@ class Session(QObject):
         self._panel.cancelWanted.connect(ingest.cancel)
         self._panel.retryWanted.connect(ingest.retry)
         self._strip.dismissed.connect(self.jobs.clear_over)
+
+    def _connect_models(self) -> None:
+        models, strip = self.models, self._model_strip
+        models.changed.connect(strip.show_work)
+        models.told.connect(self._window.toast.tell)
+        models.inUse.connect(lambda: self._background.spawn(self._verbs.refresh_all()))
+        strip.wanted.connect(models.use)
+        strip.cancelled.connect(models.cancel)
+        strip.putAside.connect(models.put_aside)
+        self._window.actions_["embedding_model"].triggered.connect(self._show_embedding)
 
     def _take_up_choices(self) -> None:
         self._choose_theme(self._settings.theme, keep=False)
@@ -282,6 +306,9 @@ class Session(QObject):
 
     def _show_endpoints(self) -> None:
         EndpointsDialog(self._postil, self._background, self._bridge, self._window).open()
+
+    def _show_embedding(self) -> None:
+        EmbeddingDialog(self._postil, self._background, self.models, self._window).open()
 
     def _show_about(self) -> None:
         box = QMessageBox(self._window)
