@@ -73,7 +73,7 @@ def run() -> int:
     from system_libraries import provide_libraries
 
     environment = Environment(ROOT)
-    environment.install(extras=())
+    environment.install(extras=("engine",))
     if not has_display():
         return _call([str(environment.python), "-m", "app.headless"])
     provide_libraries(with_display=True)
