@@ -34,7 +34,9 @@ _DEFAULTS: Mapping[str, Mapping[str, object]] = {
         "head_dim": 256,
         "max_position_embeddings": 131_072,
         "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000.0,
     },
+    "smollm3": {"rope_theta": 2_000_000.0},
 }
 
 
@@ -171,6 +173,10 @@ class ConfigFields:
     def optional_size(self, key: str) -> int | None:
         """A whole number from 1 on, or None where there is none."""
         return None if self._raw.get(key) is None else self.size(key)
+
+    def count(self, key: str, default: int) -> int:
+        """A whole number from 0 on."""
+        return 0 if self._raw.get(key) == 0 else self.size(key, default)
 
     def number(self, key: str, default: float) -> float:
         """A finite number above 0."""

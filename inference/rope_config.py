@@ -12,8 +12,6 @@ from inference.errors import ModelConfigError, UnsupportedModelError
 
 RopeKind = Literal["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
 
-_OLD_NAMES = {"su": "longrope"}
-
 
 @dataclass(frozen=True, slots=True)
 class RopeConfig:
@@ -116,7 +114,8 @@ def _parameters(raw: Mapping[str, object], layer_type: str) -> dict[str, object]
     for value in (old, new):
         if isinstance(value, dict):
             of_layers = value.get(layer_type)
-            parameters.update(of_layers if isinstance(of_layers, dict) else value)
+            own = of_layers if isinstance(of_layers, dict) else value
+            parameters.update((key, item) for key, item in own.items() if item is not None)
     # Phi-3 keeps it outside, and there it counts.
     outside = raw.get("original_max_position_embeddings")
     if outside is not None:
@@ -126,7 +125,8 @@ def _parameters(raw: Mapping[str, object], layer_type: str) -> dict[str, object]
 
 def _kind(parameters: Mapping[str, object]) -> RopeKind:
     name = str(parameters.get("rope_type") or parameters.get("type") or "default")
-    name = _OLD_NAMES.get(name, name)
+    if "long_factor" in parameters:
+        name = "longrope"  # early checkpoints call it "su" or "yarn"
     for kind in get_args(RopeKind):
         if name == kind:
             return kind  # type: ignore[no-any-return]

@@ -28,13 +28,14 @@ class Weights:
         dtype: what the model computes in.
         scheme: makes the linear layers.
         packed: makes the layers that the checkpoint holds quantised already.
-        mapped: hand layers a view of the mapped file where they need no copy of their own.
+        quantized: whether `scheme` quantises; dense layers on a CPU take views of the mapped file.
         on_progress: told how far loading has come.
 
     Attributes:
         source: the checkpoint.
         device: where tensors go.
         dtype: what the model computes in.
+        quantized: whether layers store something else than their weights.
     """
 
     def __init__(
@@ -45,15 +46,16 @@ class Weights:
         dtype: torch.dtype,
         scheme: LinearScheme,
         packed: PackedScheme | None = None,
-        mapped: bool = False,
+        quantized: bool = False,
         on_progress: OnProgress | None = None,
     ) -> None:
         self.source = source
         self.device = device
         self.dtype = dtype
+        self.quantized = quantized
         self._scheme = scheme
         self._packed = packed
-        self._mapped = mapped
+        self._mapped = device.type == "cpu" and not quantized
         self._on_progress = on_progress
         self._total_bytes = sum(self._stored_bytes(name) for name in source.names())
         self._done_bytes = 0
@@ -108,6 +110,23 @@ class Weights:
         for name in tensor_names:
             self._advance(name)
         return linear
+
+    def stacked(self, names: Sequence[str], out_features: int, in_features: int) -> Tensor:
+        """The weights of equal layers in one tensor (layers, out_features, in_features).
+
+        On the device, in the model's dtype; `names` are without ".weight".
+
+        Raises:
+            CheckpointError: a tensor is missing, misshapen, or cannot be read.
+        """
+        tensor_names = [f"{name}.weight" for name in names]
+        shapes = [(out_features, in_features)] * len(names)
+        for name, shape in zip(tensor_names, shapes, strict=True):
+            self._check(name, shape)
+        rows = self._read_stacked(tensor_names, shapes).to(device=self.device, dtype=self.dtype)
+        for name in tensor_names:
+            self._advance(name)
+        return rows.view(len(names), out_features, in_features)
 
     def embedding(self, name: str, vocab_size: int, hidden_size: int) -> Embedding:
         """The table `name`.weight."""

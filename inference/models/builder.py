@@ -84,6 +84,10 @@ class DecoderBuilder:
         """What query times key is multiplied by."""
         return 1.0 / math.sqrt(self.config.head_dim)
 
+    def attention_softcap(self) -> float | None:
+        """The cap on attention scores; None: no cap."""
+        return None
+
     def embedding_scale(self) -> float:
         """What embeddings are multiplied by."""
         return 1.0
@@ -145,7 +149,7 @@ class DecoderBuilder:
             head_dim=config.head_dim,
             scale=self.attention_scale(),
             sliding_window=self.sliding_window(index),
-            logit_softcap=config.fields.optional_number("attn_logit_softcapping"),
+            logit_softcap=self.attention_softcap(),
         )
         output = self.weights.linear(
             f"{prefix}o_proj",

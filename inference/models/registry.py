@@ -19,7 +19,16 @@ from inference.models.builder import DecoderBuilder
 
 # Architectures by the name in config.json: the module, imported when first needed, and its builder.
 _BUILDERS: Mapping[str, tuple[str, str]] = {
+    "Gemma2ForCausalLM": ("gemma2", "Gemma2"),
+    "Gemma3ForCausalLM": ("gemma3", "Gemma3"),
+    "Gemma3ForConditionalGeneration": ("gemma3", "Gemma3"),
     "LlamaForCausalLM": ("llama", "Llama"),
+    "MistralForCausalLM": ("mistral", "Mistral"),
+    "Phi3ForCausalLM": ("phi3", "Phi3"),
+    "Qwen2ForCausalLM": ("qwen2", "Qwen2"),
+    "Qwen3ForCausalLM": ("qwen3", "Qwen3"),
+    "Qwen3MoeForCausalLM": ("qwen3_moe", "Qwen3Moe"),
+    "SmolLM3ForCausalLM": ("smollm3", "SmolLM3"),
 }
 
 
@@ -62,7 +71,7 @@ def load_model(
             model_folder=folder,
             cache_folder=cache_folder,
         ),
-        mapped=quantization == "none" and device.type == "cpu",
+        quantized=quantization != "none",
         on_progress=on_progress,
     )
     model = builder(config, weights, max_model_len or config.context_tokens).build()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -12,9 +12,12 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from inference.attention.interface import AttentionSpec
 from inference.models.base import CausalLM
 from inference.models.registry import load_model
+from inference.runner.model_runner import ModelRunner
+from inference.runner.slices import SequenceSlice
 from support.dense_attention import dense_attention
 
 CPU = torch.device("cpu")
+BLOCK_SIZE = 16
 
 
 class WholePrefill:
@@ -31,18 +34,61 @@ def load(
 
 
 @torch.inference_mode()
-def our_logits(model: CausalLM, token_ids: Sequence[int]) -> Tensor:
-    """(tokens, vocab) of a whole prefill."""
+def dense_logits(model: CausalLM, token_ids: Sequence[int]) -> Tensor:
+    """(tokens, vocab) of a whole prefill with the plainest attention."""
     hidden = model(
         torch.tensor(token_ids, dtype=torch.int64), torch.arange(len(token_ids)), WholePrefill()
     )
     return model.logits(hidden)
 
 
+def make_runner(model: CausalLM, dtype: torch.dtype = torch.float32) -> ModelRunner:
+    return ModelRunner(model, num_blocks=64, block_size=BLOCK_SIZE, device=CPU, dtype=dtype)
+
+
+def scattered_blocks(tokens: int, first: int = 1) -> list[int]:
+    """Block ids for so many tokens, no two of them in a row."""
+    return list(range(first, first + 2 * -(-tokens // BLOCK_SIZE), 2))
+
+
+def paged_logits(
+    runner: ModelRunner,
+    token_ids: Sequence[int],
+    chunks: Sequence[int],
+    block_ids: Sequence[int] | None = None,
+    start: int = 0,
+) -> Tensor:
+    """Logits of the tokens from `start` on, computed in chunks of these sizes."""
+    blocks = scattered_blocks(len(token_ids)) if block_ids is None else block_ids
+    rows: list[Tensor] = []
+    for begin, end in _borders(start, len(token_ids), chunks):
+        part = SequenceSlice(
+            token_ids=list(token_ids[begin:end]),
+            start=begin,
+            block_ids=list(blocks),
+            logit_rows=end - begin,
+        )
+        rows.append(runner.run([part]).clone())
+    return torch.cat(rows)
+
+
+def greedy(runner: ModelRunner, prompt: Sequence[int], tokens: int) -> list[int]:
+    """The likeliest continuation, from the paged cache."""
+    blocks = scattered_blocks(len(prompt) + tokens)
+    written: list[int] = []
+    pending, start = list(prompt), 0
+    while len(written) < tokens:
+        part = SequenceSlice(token_ids=pending, start=start, block_ids=blocks, logit_rows=1)
+        start += len(pending)
+        pending = [int(runner.run([part])[0].argmax())]
+        written += pending
+    return written
+
+
 def reference(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """The model as transformers loads it, with its plain attention."""
     return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="eager"
+        folder, dtype=dtype, attn_implementation="eager", experts_implementation="eager"
     ).eval()
 
 
@@ -50,3 +96,26 @@ def reference(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMod
 def reference_logits(model: PreTrainedModel, token_ids: Sequence[int]) -> Tensor:
     """(tokens, vocab) of a whole prefill."""
     return model(input_ids=torch.tensor([list(token_ids)]), use_cache=False).logits[0]
+
+
+def reference_greedy(model: PreTrainedModel, prompt: Sequence[int], tokens: int) -> list[int]:
+    """What transformers writes after the prompt, past any end of text."""
+    prompt_ids = torch.tensor([list(prompt)])
+    written = model.generate(
+        prompt_ids,
+        attention_mask=torch.ones_like(prompt_ids),
+        max_new_tokens=tokens,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    return written[0, len(prompt) :].tolist()
+
+
+def _borders(start: int, length: int, chunks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Borders of chunks of these sizes; the last size is repeated to the end."""
+    index = 0
+    while start < length:
+        end = min(start + chunks[min(index, len(chunks) - 1)], length)
+        yield start, end
+        start, index = end, index + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from support.parity import load, our_logits, reference, reference_logits
+from support.parity import dense_logits, load, reference, reference_logits
 
 pytestmark = pytest.mark.corpus
 
@@ -25,13 +25,13 @@ def golden(stories: Path) -> list[int]:
 
 
 def test_its_logits_are_those_of_transformers(stories: Path, golden: list[int]) -> None:
-    ours = our_logits(load(stories / "hf"), golden)
+    ours = dense_logits(load(stories / "hf"), golden)
     expected = reference_logits(reference(stories / "hf"), golden)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_it_would_write_the_golden_text(stories: Path, golden: list[int]) -> None:
     """Given the golden text, the likeliest next token is always the golden one."""
-    ours = our_logits(load(stories / "hf"), golden).argmax(-1).tolist()
+    ours = dense_logits(load(stories / "hf"), golden).argmax(-1).tolist()
     prompt_tokens = 5
     assert ours[prompt_tokens - 1 : -1] == golden[prompt_tokens:]
