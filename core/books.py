@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.text import BookMetadata, Span
+from core.text import BookMetadata, Chapter, Span
 
 BookId = int
 ChunkId = int
@@ -82,6 +82,13 @@ class Book:
     def author(self) -> str:
         """The authors on one line, "" where the book names none."""
         return ", ".join(self.metadata.authors)
+
+
+class BookContents(NamedTuple):
+    """What a passage is named by: its book's title and table of contents, in text order."""
+
+    title: str
+    chapters: tuple[Chapter, ...]
 
 
 class IdRange(NamedTuple):

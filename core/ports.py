@@ -8,12 +8,13 @@ an unknown id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from core.books import (
     Book,
+    BookContents,
     BookId,
     BookStatus,
     Chunk,
@@ -118,6 +119,9 @@ class BookStore(Protocol):
 
     def chapters(self, book_id: BookId) -> list[Chapter]:
         """Return the table of contents in text order."""
+
+    def contents(self, book_ids: Collection[BookId]) -> dict[BookId, BookContents]:
+        """Return the titles and tables of contents of these books."""
 
     def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
         """Return the chunks with these ids, in this order, leaving out ids that are gone."""

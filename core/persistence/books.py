@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from core.books import (
     Book,
+    BookContents,
     BookId,
     BookStatus,
     Chunk,
@@ -25,10 +25,12 @@ from core.persistence.book_rows import (
     chunk_ids,
     get_row,
     new_book_values,
-    parent_ids,
     summary_values,
 )
+from core.persistence.chunk_reading import read_chunks, read_chunks_of_parents
+from core.persistence.contents import ContentsReader
 from core.persistence.database import Database
+from core.persistence.scope_reading import read_languages, resolve
 from core.persistence.text_reading import read_blocks, read_chunk_texts, read_slices, read_text
 from core.persistence.text_writing import (
     drop_text,
@@ -40,13 +42,10 @@ from core.persistence.text_writing import (
     reserve_ids,
 )
 from core.ports import TextSummary
-from core.scope import BookScope, ResolvedScope, Scope
+from core.scope import ResolvedScope, Scope
 from core.text import Chapter, PlacedBlock, Span
 
 _books = tables.books
-
-_MOST_CONTENTS_KEPT = 200
-"""Tables of contents kept in memory: every search names the chapters of what it found."""
 
 
 class SqlBookStore:
@@ -54,7 +53,7 @@ class SqlBookStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._chapters: dict[tuple[BookId, ChunkId], list[Chapter]] = {}
+        self._contents = ContentsReader()
 
     def add(
         self, content_hash: str, source_name: str, title: str, format_: str
@@ -151,8 +150,6 @@ class SqlBookStore:
     def slices(self, places: Sequence[tuple[BookId, Span]]) -> list[str]:
         """Return the slices of canonical texts at these places, in this order."""
         with self._database.read() as connection:
-            for book_id in {book_id for book_id, _ in places}:
-                get_row(connection, book_id)
             return read_slices(connection, places)
 
     def blocks(self, book_id: BookId, span: Span | None = None) -> list[PlacedBlock]:
@@ -162,41 +159,22 @@ class SqlBookStore:
 
     def chapters(self, book_id: BookId) -> list[Chapter]:
         """Return the table of contents in text order."""
+        return list(self.contents([book_id])[book_id].chapters)
+
+    def contents(self, book_ids: Collection[BookId]) -> dict[BookId, BookContents]:
+        """Return the titles and tables of contents of these books."""
         with self._database.read() as connection:
-            # Every text of a book has chunk ids of its own, so a text read anew is told apart.
-            ids = chunk_ids(get_row(connection, book_id))
-            if ids is None:
-                return _read_chapters(connection, book_id)
-            kept = self._chapters.get((book_id, ids.first))
-            if kept is None:
-                kept = _read_chapters(connection, book_id)
-                if len(self._chapters) >= _MOST_CONTENTS_KEPT:
-                    self._chapters.clear()
-                self._chapters[book_id, ids.first] = kept
-            return list(kept)
+            return self._contents.read(connection, book_ids)
 
     def chunks(self, chunk_ids: Sequence[ChunkId]) -> list[StoredChunk]:
         """Return the chunks with these ids, in this order, leaving out ids that are gone."""
-        found = {chunk.id: chunk for chunk in self._chunks_where(tables.chunks.c.id, chunk_ids)}
-        return [found[id_] for id_ in chunk_ids if id_ in found]
+        with self._database.read() as connection:
+            return read_chunks(connection, chunk_ids)
 
     def chunks_of_parents(self, parent_ids: Sequence[int]) -> list[StoredChunk]:
         """Return the chunks that lie in these parents, by ascending id."""
-        return sorted(
-            self._chunks_where(tables.chunks.c.parent_id, parent_ids), key=lambda chunk: chunk.id
-        )
-
-    def _chunks_where(self, column: Column[int], values: Sequence[int]) -> list[StoredChunk]:
-        table = tables.chunks
-        wanted = func.json_each(json.dumps(list(values))).table_valued("value")
-        query = select(
-            table.c.id, table.c.book_id, table.c.start, table.c.end, table.c.parent_id
-        ).join_from(wanted, table, column == wanted.c.value)
         with self._database.read() as connection:
-            return [
-                StoredChunk(row.id, row.book_id, Span(row.start, row.end), row.parent_id)
-                for row in connection.execute(query)
-            ]
+            return read_chunks_of_parents(connection, parent_ids)
 
     def chunk_texts(self, chunk_ids: Sequence[ChunkId]) -> list[str]:
         """Return the exact slices of these chunks, in this order. Unknown ids raise."""
@@ -210,63 +188,10 @@ class SqlBookStore:
 
     def languages(self, scope: Scope) -> list[str]:
         """Return the languages of the books in scope, the most common first."""
-        query = (
-            select(_books.c.language)
-            .group_by(_books.c.language)
-            .order_by(func.count().desc(), _books.c.language)
-        )
-        if scope.books is not None:
-            query = query.where(_books.c.id.in_([book.book_id for book in scope.books]))
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            return read_languages(connection, scope)
 
     def resolve(self, scope: Scope) -> ResolvedScope:
         """Turn a scope into id ranges. An unknown book raises NotFoundError."""
-        if scope.books is None:
-            return ResolvedScope(None, None)
-        chunk_ranges: list[IdRange] = []
-        parent_ranges: list[IdRange] = []
         with self._database.read() as connection:
-            for book in scope.books:
-                row = get_row(connection, book.book_id)
-                chunk_ranges += _within(connection, tables.chunks, chunk_ids(row), book)
-                parent_ranges += _within(connection, tables.parents, parent_ids(row), book)
-        return ResolvedScope(_merge(chunk_ranges), _merge(parent_ranges))
-
-
-def _read_chapters(connection: Connection, book_id: BookId) -> list[Chapter]:
-    table = tables.chapters
-    query = select(table).where(table.c.book_id == book_id).order_by(table.c.ordinal)
-    return [
-        Chapter(row.ordinal, row.title, row.level, row.start) for row in connection.execute(query)
-    ]
-
-
-def _within(
-    connection: Connection, table: Table, ids: IdRange | None, book: BookScope
-) -> list[IdRange]:
-    """Return the part of a book's ids that ends at or before its boundary, as a list of 0 or 1."""
-    if ids is None:
-        return []
-    if book.up_to is None:
-        return [ids]
-    of_book, past = table.c.book_id == book.book_id, table.c.end > book.up_to
-    first_past = connection.execute(select(func.min(table.c.id)).where(of_book, past)).scalar()
-    # No id that is only reserved: what is stored later under it may lie past the boundary.
-    last = connection.execute(select(func.max(table.c.id)).where(of_book, ~past)).scalar()
-    if last is None:
-        return []
-    if first_past is not None:
-        last = min(last, first_past - 1)
-    return [IdRange(ids.first, last)] if last >= ids.first else []
-
-
-def _merge(ranges: list[IdRange]) -> tuple[IdRange, ...]:
-    """Return ranges ascending and disjoint, with neighbours joined."""
-    merged: list[IdRange] = []
-    for ids in sorted(ranges):
-        if merged and ids.first <= merged[-1].last + 1:
-            merged[-1] = IdRange(merged[-1].first, max(merged[-1].last, ids.last))
-        else:
-            merged.append(ids)
-    return tuple(merged)
+            return resolve(connection, scope)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -46,12 +48,33 @@ class Database:
         self.path = path
         self._readers = _engine(path, pool_size=_READERS, max_overflow=_MORE_READERS, begin="BEGIN")
         self._writer = _engine(path, pool_size=1, max_overflow=0, begin="BEGIN IMMEDIATE")
+        self._snapshots = _Snapshots()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the database throughout."""
-        with self._in_words(), self._readers.begin() as connection:
-            yield connection
+        """Open a transaction that sees one state of the database throughout.
+
+        Inside a `snapshot` of this thread it is the snapshot's.
+        """
+        with self._in_words():
+            if self._snapshots.current is not None:
+                yield self._snapshots.current
+            else:
+                with self._readers.begin() as connection:
+                    yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all that this thread reads meanwhile see one state, by one transaction.
+
+        What is written meanwhile, by this thread too, is not seen.
+        """
+        with self.read() as connection:
+            outer, self._snapshots.current = self._snapshots.current, connection
+            try:
+                yield
+            finally:
+                self._snapshots.current = outer
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -79,6 +102,25 @@ class Database:
             raise StorageError(_describe(error.orig, self.path)) from error
         except sqlite3.Error as error:  # while a connection is being set up
             raise StorageError(_describe(error, self.path)) from error
+
+
+class _Snapshots(threading.local):
+    """The transaction that the reads of a thread join, None where each opens its own."""
+
+    current: Connection | None = None
+
+
+def fetch(connection: Connection, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, by the driver's own cursor.
+
+    For what a search asks: SQLAlchemy takes 50 µs to 200 µs for a statement, the driver 3 µs.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
 
 
 def _engine(path: Path, pool_size: int, max_overflow: int, begin: str) -> Engine:

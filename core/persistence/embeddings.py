@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Row, case, delete, exists, func, select, update
+from sqlalchemy import Connection, case, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.books import BookId, BookStatus, ChunkId, IdRange
@@ -13,7 +13,7 @@ from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError
 from core.persistence.book_rows import chunk_ids, get_row
 from core.persistence.bulk import insert_rows
-from core.persistence.database import Database
+from core.persistence.database import Database, fetch
 from core.persistence.tables import books, chunks, embeddings, fingerprints
 from core.ports import StoredVectors
 
@@ -85,8 +85,7 @@ class SqlEmbeddingStore:
     def generation(self, fingerprint: EmbeddingFingerprint) -> int:
         """Return a number that grows whenever these embeddings change, removals too."""
         with self._database.read() as connection:
-            generation: int = _row(connection, fingerprint).generation
-            return generation
+            return _row(connection, fingerprint)[1]
 
     def count(self, fingerprint: EmbeddingFingerprint) -> int:
         """Return how many chunks have an embedding."""
@@ -156,20 +155,18 @@ class SqlEmbeddingStore:
                 after = _discard_slice(connection, _id(connection, fingerprint), after)
 
 
-def _row(connection: Connection, fingerprint: EmbeddingFingerprint) -> Row[int, int]:
-    row = connection.execute(
-        select(fingerprints.c.id, fingerprints.c.generation).where(
-            fingerprints.c.key == fingerprint.key
-        )
-    ).one_or_none()
-    if row is None:
+def _row(connection: Connection, fingerprint: EmbeddingFingerprint) -> tuple[int, int]:
+    """Return the id and the generation of a fingerprint."""
+    query = "SELECT id, generation FROM fingerprints WHERE key = ?"
+    found = fetch(connection, query, fingerprint.key)
+    if not found:
         raise NotFoundError(f"The library holds no embeddings of {fingerprint.model}.")
-    return row
+    fingerprint_id, generation = found[0]
+    return fingerprint_id, generation
 
 
 def _id(connection: Connection, fingerprint: EmbeddingFingerprint) -> int:
-    fingerprint_id: int = _row(connection, fingerprint).id
-    return fingerprint_id
+    return _row(connection, fingerprint)[0]
 
 
 def _books_of_chunks(connection: Connection, ids: list[ChunkId]) -> dict[ChunkId, BookId]:

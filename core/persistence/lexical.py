@@ -14,10 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from core.books import IdRange
-from core.persistence.database import Database
+from core.persistence.database import Database, fetch
 from core.ports import IndexLevel, LexicalHit
 
 TITLE_WEIGHT = 1.0
@@ -120,27 +120,23 @@ class _Search:
 
     def _query(self, query: str, ranges: Sequence[IdRange]) -> list[LexicalHit]:
         table = f"{self.level}_words"
-        conditions = [f"{table} MATCH :query", "rank MATCH :ranking"]
-        values: dict[str, object] = {
-            "query": query,
-            "ranking": _RANKING[self.level],
-            "limit": self.limit,
-        }
+        conditions = [f"{table} MATCH ?", "rank MATCH ?"]
+        values: list[object] = [query, _RANKING[self.level]]
         if ranges:
             # FTS5 ranks only what lies between these two; BM25's statistics stay the library's.
-            conditions.append("rowid BETWEEN :first AND :last")
-            values |= {"first": ranges[0].first, "last": ranges[-1].last}
+            conditions.append("rowid BETWEEN ? AND ?")
+            values += [ranges[0].first, ranges[-1].last]
         if len(ranges) > 1:
             conditions.append(
-                f"EXISTS (SELECT 1 FROM json_each(:ranges) WHERE {table}.rowid "
+                f"EXISTS (SELECT 1 FROM json_each(?) WHERE {table}.rowid "
                 "BETWEEN json_extract(value, '$[0]') AND json_extract(value, '$[1]'))"
             )
-            values["ranges"] = json.dumps(ranges)
-        statement = text(
+            values.append(json.dumps(ranges))
+        statement = (
             f"SELECT rowid, -rank FROM {table} WHERE {' AND '.join(conditions)} "
-            "ORDER BY rank LIMIT :limit"
+            "ORDER BY rank LIMIT ?"
         )
-        return [LexicalHit(*row) for row in self.connection.execute(statement, values)]
+        return [LexicalHit(*row) for row in fetch(self.connection, statement, *values, self.limit)]
 
     def _best(self, hits: list[LexicalHit]) -> list[LexicalHit]:
         """Return the best hits, each id once with the better of its scores."""
@@ -151,8 +147,8 @@ class _Search:
 
 
 def _row_count(connection: Connection, level: IndexLevel) -> int:
-    statement = text(f"SELECT coalesce(sum({level}_count), 0) FROM books")
-    count: int = connection.execute(statement).scalar_one()
+    statement = f"SELECT coalesce(sum({level}_count), 0) FROM books"
+    count: int = fetch(connection, statement)[0][0]
     return count
 
 
@@ -185,11 +181,8 @@ def _count_holding(
     connection: Connection, level: IndexLevel, words: Sequence[str]
 ) -> dict[str, int]:
     # CROSS JOIN keeps SQLite from walking through the whole vocabulary.
-    statement = text(
-        f"SELECT term, doc FROM json_each(:words) CROSS JOIN {level}_vocabulary ON term = value"
-    )
-    rows = connection.execute(statement, {"words": json.dumps(words)})
-    return dict.fromkeys(words, 0) | {row.term: row.doc for row in rows}
+    statement = f"SELECT term, doc FROM json_each(?) CROSS JOIN {level}_vocabulary ON term = value"
+    return dict.fromkeys(words, 0) | dict(fetch(connection, statement, json.dumps(words)))
 
 
 def _idf(row_count: int, holding_count: int) -> float:

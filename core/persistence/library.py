@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from core.home import Home
@@ -37,6 +38,10 @@ class Library:
     settings: SettingsStore
     conversations: ConversationStore
     _database: Database
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let all that this thread reads meanwhile see one state; see Database.snapshot."""
+        return self._database.snapshot()
 
     def close(self) -> None:
         """Close the database."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from core.books import ChunkId
 from core.errors import NotFoundError
+from core.persistence.database import fetch
 from core.persistence.tables import blocks, chunks
 from core.text import BLOCK_SEPARATOR, Block, BlockKind, Matter, PlacedBlock, Span
 
@@ -54,9 +55,9 @@ def read_text(connection: Connection, book_id: int, span: Span | None) -> str:
     return _cut(BLOCK_SEPARATOR.join(row.text for row in rows), rows[0].start, span) if rows else ""
 
 
-_SLICES = text("""
+_SLICES = """
 SELECT place.key, block.start, block.text
-FROM json_each(:places) AS place
+FROM json_each(?) AS place
 CROSS JOIN blocks AS block ON block.book_id = json_extract(place.value, '$[0]')
     AND block.start >= (
         SELECT max(start) FROM blocks
@@ -64,15 +65,24 @@ CROSS JOIN blocks AS block ON block.book_id = json_extract(place.value, '$[0]')
             AND start <= json_extract(place.value, '$[1]'))
     AND block.start <= json_extract(place.value, '$[2]')
 ORDER BY place.key, block.start
-""")
+"""
+_KNOWN = "SELECT id FROM books WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def read_slices(connection: Connection, places: Sequence[tuple[int, Span]]) -> list[str]:
-    """Return the slices at these places, all by one query; what lies past an end is left out."""
+    """Return the slices at these places, all by one query; what lies past an end is left out.
+
+    Raises:
+        NotFoundError: there is no such book.
+    """
+    book_ids = {book_id for book_id, _ in places}
+    known = {book_id for (book_id,) in fetch(connection, _KNOWN, json.dumps(list(book_ids)))}
+    if unknown := book_ids - known:
+        raise NotFoundError(f"There is no book {min(unknown)} in the library.")
     wanted = json.dumps([(book_id, span.start, span.end) for book_id, span in places])
     pieces: list[list[str]] = [[] for _ in places]
     starts = [0] * len(places)
-    for index, start, block_text in connection.execute(_SLICES, {"places": wanted}):
+    for index, start, block_text in fetch(connection, _SLICES, wanted):
         if not pieces[index]:
             starts[index] = start
         pieces[index].append(block_text)

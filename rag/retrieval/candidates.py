@@ -25,7 +25,7 @@ class Candidates:
     """Chunks with their scores; arrays of shape (len(chunks),).
 
     Attributes:
-        chunks: in no particular order.
+        chunks: by ascending id.
         cosines: cosine with the question, 0 where meaning was not searched.
         shares: see fusion.word_shares, 0 where words were not searched.
         holds_word: whether the chunk itself holds one of the words.
@@ -62,12 +62,14 @@ def gather(
         if vectors is not None and query_vector is not None
         else set()
     )
-    by_parent = {
-        chunk.id
+    found = {
+        chunk.id: chunk
         for chunk in books.chunks_of_parents(list(parent_bm25))
         if in_scope(chunk.id, scope)
     }
-    chunks = tuple(books.chunks(sorted(near | by_parent | chunk_bm25.keys())))
+    others = sorted((near | chunk_bm25.keys()) - found.keys())
+    found |= {chunk.id: chunk for chunk in books.chunks(others)}
+    chunks = tuple(found[chunk_id] for chunk_id in sorted(found))
     return Candidates(
         chunks,
         _cosines(vectors, query_vector, chunks),

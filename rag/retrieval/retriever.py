@@ -64,19 +64,21 @@ class Retriever:
             NotFoundError: the scope names a book that is not there.
             EmbeddingError: a search by meaning only, and there is no model.
         """
-        resolved = self._library.books.resolve(scope)
-        terms = [] if mode is SearchMode.MEANING else self._terms(query, scope)
+        # Before the snapshot: opening the index may take long, and writes.
         vectors, query_vector = self._meaning(query, mode)
-        found = gather(
-            self._library.books,
-            self._library.lexical,
-            vectors,
-            query_vector,
-            terms,
-            resolved,
-            max(CHUNK_DEPTH, 4 * k),
-        )
-        passages = self._passages(found, resolved, k, mode, used_meaning=vectors is not None)
+        with self._library.snapshot():
+            resolved = self._library.books.resolve(scope)
+            terms = [] if mode is SearchMode.MEANING else self._terms(query, scope)
+            found = gather(
+                self._library.books,
+                self._library.lexical,
+                vectors,
+                query_vector,
+                terms,
+                resolved,
+                max(CHUNK_DEPTH, 4 * k),
+            )
+            passages = self._passages(found, resolved, k, mode, used_meaning=vectors is not None)
         return Retrieval(tuple(passages), tuple(terms), len(found.chunks), vectors is not None)
 
     def _terms(self, query: str, scope: Scope) -> list[str]:
@@ -122,7 +124,7 @@ class Retriever:
             for index in _best_first(scores)
             if mode is not SearchMode.WORDS or found.holds_word[index]
         ]
-        return Widener(self._library.books, scope).passages(ranked, k)
+        return Widener(self._library.books, scope, found.chunks).passages(ranked, k)
 
 
 def _scores(found: Candidates, mode: SearchMode) -> Float32Array:

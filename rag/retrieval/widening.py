@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.books import Book, BookId, ChunkId, StoredChunk
+from core.books import BookContents, BookId, ChunkId, StoredChunk
 from core.ports import BookStore
 from core.scope import ResolvedScope
-from core.text import Chapter, Span, chapter_label
+from core.text import Span, chapter_label
 from rag.passages import Passage
 from rag.retrieval.candidates import in_scope
 
@@ -34,11 +34,21 @@ class RankedChunk:
 class Widener:
     """Turns ranked chunks into passages; lives for one search, so that it reads nothing twice."""
 
-    def __init__(self, store: BookStore, scope: ResolvedScope) -> None:
+    def __init__(
+        self, store: BookStore, scope: ResolvedScope, known: Sequence[StoredChunk] = ()
+    ) -> None:
+        """Begin a search.
+
+        Args:
+            store: where chunks, chapters and text are.
+            scope: no passage reaches beyond it.
+            known: chunks that were read already, in scope or not.
+        """
         self._store = store
         self._scope = scope
-        self._books: dict[BookId, Book] = {}
-        self._chapters: dict[BookId, list[Chapter]] = {}
+        self._chunks = {chunk.id: chunk for chunk in known}
+        self._contents: dict[BookId, BookContents] = {}
+        self._chapter_starts: dict[BookId, list[int]] = {}
 
     def passages(self, ranked: Sequence[RankedChunk], k: int) -> list[Passage]:
         """Return the passages around the best chunks, at most `k`, best first.
@@ -49,10 +59,10 @@ class Widener:
         chosen: list[tuple[RankedChunk, Span]] = []
         for begin in range(0, len(ranked), k):
             batch = ranked[begin : begin + k]
-            neighbours = self._neighbours(batch)
+            self._read_around(batch)
             for item in batch:
                 if len(chosen) < k and item.chunk.id not in taken:
-                    chosen.append((item, self._widened(item.chunk, neighbours, taken)))
+                    chosen.append((item, self._widened(item.chunk, taken)))
             if len(chosen) == k:
                 break
         texts = self._store.slices([(item.chunk.book_id, span) for item, span in chosen])
@@ -61,24 +71,31 @@ class Widener:
             for (item, span), text in zip(chosen, texts, strict=True)
         ]
 
-    def _neighbours(self, ranked: Sequence[RankedChunk]) -> dict[ChunkId, StoredChunk]:
+    def _read_around(self, ranked: Sequence[RankedChunk]) -> None:
+        """Read the neighbours of chunks and the contents of their books, all at once."""
         ids = {
             neighbour_id
             for item in ranked
-            for neighbour_id in (item.chunk.id - 1, item.chunk.id + 1)
-            if in_scope(neighbour_id, self._scope)
+            for neighbour_id in _next_to(item.chunk)
+            if neighbour_id not in self._chunks and in_scope(neighbour_id, self._scope)
         }
-        return {chunk.id: chunk for chunk in self._store.chunks(sorted(ids))}
+        self._chunks |= {chunk.id: chunk for chunk in self._store.chunks(sorted(ids))}
+        books = {item.chunk.book_id for item in ranked} - self._contents.keys()
+        for book_id, contents in self._store.contents(books).items():
+            self._contents[book_id] = contents
+            self._chapter_starts[book_id] = [chapter.start for chapter in contents.chapters]
 
-    def _widened(
-        self, chunk: StoredChunk, neighbours: dict[ChunkId, StoredChunk], taken: set[ChunkId]
-    ) -> Span:
+    def _widened(self, chunk: StoredChunk, taken: set[ChunkId]) -> Span:
         """Return the span of a chunk and its free neighbours, and take them all."""
         taken.add(chunk.id)
         span = chunk.span
-        for neighbour_id in (chunk.id - 1, chunk.id + 1):
-            neighbour = neighbours.get(neighbour_id)
-            if neighbour is None or neighbour_id in taken:
+        for neighbour_id in _next_to(chunk):
+            neighbour = self._chunks.get(neighbour_id)
+            if (
+                neighbour is None
+                or neighbour_id in taken
+                or not in_scope(neighbour_id, self._scope)
+            ):
                 continue
             joined = Span(min(span.start, neighbour.span.start), max(span.end, neighbour.span.end))
             if len(joined) <= MAX_PASSAGE_CHARACTERS and self._same_chapter(chunk, neighbour):
@@ -89,17 +106,15 @@ class Widener:
     def _same_chapter(self, chunk: StoredChunk, neighbour: StoredChunk) -> bool:
         if chunk.book_id != neighbour.book_id:
             return False
-        starts = [chapter.start for chapter in self._chapters_of(chunk.book_id)]
+        starts = self._chapter_starts[chunk.book_id]
         return bisect_right(starts, chunk.span.start) == bisect_right(starts, neighbour.span.start)
 
     def _passage(self, item: RankedChunk, span: Span, text: str) -> Passage:
-        book_id = item.chunk.book_id
-        if book_id not in self._books:
-            self._books[book_id] = self._store.get(book_id)
+        contents = self._contents[item.chunk.book_id]
         return Passage(
-            book_id,
-            self._books[book_id].title,
-            chapter_label(self._chapters_of(book_id), span.start),
+            item.chunk.book_id,
+            contents.title,
+            chapter_label(contents.chapters, span.start),
             span,
             text,
             item.score,
@@ -107,7 +122,6 @@ class Widener:
             item.word_score,
         )
 
-    def _chapters_of(self, book_id: BookId) -> Sequence[Chapter]:
-        if book_id not in self._chapters:
-            self._chapters[book_id] = self._store.chapters(book_id)
-        return self._chapters[book_id]
+
+def _next_to(chunk: StoredChunk) -> tuple[ChunkId, ChunkId]:
+    return chunk.id - 1, chunk.id + 1

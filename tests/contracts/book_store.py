@@ -47,6 +47,8 @@ class BookStoreContract:
             lambda: books.text(7),
             lambda: books.blocks(7),
             lambda: books.chapters(7),
+            lambda: books.contents([7]),
+            lambda: books.slices([(7, Span(0, 1))]),
             lambda: books.chunk_range(7),
             lambda: books.chunk_texts([7]),
             lambda: books.resolve(Scope.book(7)),
@@ -117,6 +119,21 @@ class BookStoreContract:
     def test_a_name_that_is_no_unicode_is_made_readable(self, books: BookStore) -> None:
         book, _ = books.add("hash", "caf\udce9.txt", "caf\udce9", "txt")
         assert (book.source_name, book.title) == ("caf\ufffd.txt", "caf\ufffd")
+
+    def test_contents_follow_a_text_that_is_read_anew(self, books: BookStore) -> None:
+        first, second = (
+            store_book(books, TEXTS, title, chapters=(Chapter(0, title, 1, 0),))
+            for title in ("First", "Second")
+        )
+        read = books.contents([second.id, first.id])
+        assert {id_: contents.title for id_, contents in read.items()} == {
+            first.id: "First",
+            second.id: "Second",
+        }
+        assert read[first.id].chapters == (Chapter(0, "First", 1, 0),)
+        store_book(books, TEXTS, "First", chapters=(Chapter(0, "Anew", 1, 3),))
+        assert books.contents([first.id])[first.id].chapters == (Chapter(0, "Anew", 1, 3),)
+        assert books.contents([]) == {}
 
     def test_chapters_come_back(self, books: BookStore) -> None:
         book, _ = books.add("hash", "a.txt", "A", "txt")

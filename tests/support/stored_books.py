@@ -71,12 +71,17 @@ def summary(
     )
 
 
-def store_book(books: BookStore, texts: Sequence[str], title: str = "A Book") -> Book:
+def store_book(
+    books: BookStore,
+    texts: Sequence[str],
+    title: str = "A Book",
+    chapters: tuple[Chapter, ...] = (),
+) -> Book:
     """Store a book of these paragraphs and return it."""
     placed = paragraphs(texts)
     content_hash = hashlib.sha256(repr((title, texts)).encode()).hexdigest()
     book, _ = books.add(content_hash, f"{title}.txt", title, "txt")
-    books.begin_text(book.id, summary(placed, title))
+    books.begin_text(book.id, summary(placed, title, chapters=chapters))
     books.append_blocks(book.id, placed)
     books.append_parents(book.id, parent_chunks(placed, title))
     books.append_chunks(book.id, chunk_each(placed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -141,3 +142,28 @@ def test_two_processes_agree_on_a_new_library(home: Home) -> None:
     library = open_library(home)
     assert library.jobs.create("a.txt", None).state is JobState.QUEUED
     library.close()
+
+
+def test_a_snapshot_sees_one_state_and_other_threads_another(library: Library) -> None:
+    def titles() -> list[str]:
+        return [book.title for book in library.books.all()]
+
+    store_book(library.books, TEXTS, "Before")
+    with ThreadPoolExecutor(1) as pool:
+        with library.snapshot():
+            assert titles() == ["Before"]
+            pool.submit(store_book, library.books, TEXTS, "Meanwhile").result()
+            with library.snapshot():
+                assert titles() == ["Before"]
+            assert titles() == ["Before"]
+            assert library.lexical.ceiling(["whale"], "chunk") > 0
+            assert pool.submit(titles).result() == ["Before", "Meanwhile"]
+        assert titles() == ["Before", "Meanwhile"]
+
+
+def test_a_snapshot_ends_where_its_block_fails(library: Library) -> None:
+    with contextlib.suppress(KeyError), library.snapshot():
+        assert library.books.all() == []
+        raise KeyError
+    store_book(library.books, TEXTS)
+    assert len(library.books.all()) == 1
