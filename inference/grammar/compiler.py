@@ -11,6 +11,7 @@ import numpy as np
 
 from inference.errors import GrammarError, MissingDependencyError
 from inference.grammar.matcher import GrammarMatcher, failure
+from inference.grammar.schemas import ANY_OBJECT, read_schema
 from inference.requests import GrammarSpec
 from inference.text.tokenizer import Tokenizer
 
@@ -28,10 +29,6 @@ _STEP_FUEL = 50_000
 _STEP_ITEMS = 50_000
 _LEXER_STATES = 50_000
 _TRIAL_TOKENS = 4
-
-# Space between the parts of JSON: one space, or a line break and an indent. Without a bound a model
-# may go on with line breaks for ever.
-_WHITESPACE = r" |\r?\n[ \t]{0,32}"
 
 
 class GrammarCompiler:
@@ -109,14 +106,8 @@ def _source(spec: GrammarSpec) -> str:
         return LLMatcher.grammar_from_regex(spec.source)
     if spec.kind == "lark":
         return LLMatcher.grammar_from_lark(spec.source)
-    schema = '{"type": "object"}' if spec.kind == "json_object" else spec.source
-    try:
-        parsed = json.loads(schema)
-    except (ValueError, RecursionError) as error:
-        raise GrammarError(f"The JSON schema is not JSON: {error}") from error
-    if not isinstance(parsed, dict | bool):
-        raise GrammarError("A JSON schema is an object, or true or false.")
-    return LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_pattern": _WHITESPACE})
+    schema = read_schema(ANY_OBJECT if spec.kind == "json_object" else spec.source)
+    return LLMatcher.grammar_from_json_schema(json.dumps(schema))
 
 
 def _try_out(matcher: LLMatcher) -> str | None:

@@ -42,6 +42,7 @@ class Tokenizer:
         special_token_ids: tokens that are left out of decoded text.
         added_tokens: from content to id, of the special tokens and of others added whole.
         special_tokens: those of `added_tokens` marked as special.
+        hidden_tokens: those of `special_tokens` that are left out of decoded text.
         config: `tokenizer_config.json`.
     """
 
@@ -80,13 +81,12 @@ class Tokenizer:
         self.vocab_size = max([size, *(token_id + 1 for token_id in added)])
         self.added_tokens = {token.content: token_id for token_id, token in added.items()}
         self.special_tokens = frozenset(token.content for token in added.values() if token.special)
+        self.hidden_tokens = self.special_tokens - _KEPT_IN_TEXT
         self.special_token_ids = frozenset(
-            token_id
-            for token_id, token in added.items()
-            if token.special and token.content not in _KEPT_IN_TEXT
+            self.added_tokens[content] for content in self.hidden_tokens
         )
-        self.bos_token = _token_content(self.config.get("bos_token"))
-        self.eos_token = _token_content(self.config.get("eos_token"))
+        self.bos_token = self.named_token("bos_token")
+        self.eos_token = self.named_token("eos_token")
         self.bos_token_id = self._id_of(self.bos_token)
         own_eos = self._id_of(self.eos_token)
         ends = [*eos_token_ids, *([] if own_eos is None else [own_eos])]
@@ -120,6 +120,12 @@ class Tokenizer:
         for name in ("generation_config.json", "config.json"):
             ends += _as_ids(_read_object(path / name).get("eos_token_id"))
         return cls(definition, config, eos_token_ids=ends)
+
+    @property
+    def adds_space(self) -> bool:
+        """Whether encoding puts a space before a text that has none."""
+        first = self._fast.encode("x", add_special_tokens=False).ids[:1]
+        return bool(first) and self.token_bytes(first[0]).startswith(b" ")
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Turn text into token ids. The names of special tokens in it become those tokens.
@@ -158,6 +164,14 @@ class Tokenizer:
         """The id of a token named as in the vocabulary; None: there is no such token."""
         found: int | None = self._fast.token_to_id(token)
         return found
+
+    def named_token(self, name: str) -> str | None:
+        """What the configuration calls, for instance, "pad_token"; None: nothing."""
+        return _token_content(self.config.get(name))
+
+    def to_json(self) -> str:
+        """The whole `tokenizer.json`."""
+        return str(self._fast.to_str())
 
     def _with_one_bos(self, ids: list[int], bos: int) -> list[int]:
         count = 0
