@@ -55,6 +55,7 @@ class Engine:
         dtype: what it computes in.
         quantization: what its weights are stored as.
         tokenizer: from text to tokens and back.
+        chat: from a conversation to a prompt, and from an answer to its parts.
         max_model_len: tokens that a prompt and its answer may have together.
     """
 
@@ -66,6 +67,7 @@ class Engine:
         self.dtype = model.dtype
         self.quantization = model.quantization
         self.tokenizer = model.tokenizer
+        self.chat = model.chat
         self.max_model_len = model.limits.max_model_len
         self._limits = model.limits
         self._blocks = model.blocks

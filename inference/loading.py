@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from inference.chat.formatter import ChatFormatter
 from inference.config import ModelConfig
 from inference.errors import DeviceError, InvalidParameterError
 from inference.kv_cache.block_manager import BlockManager
@@ -63,6 +64,7 @@ class LoadedModel:
     dtype: torch.dtype
     quantization: Quantization
     tokenizer: Tokenizer
+    chat: ChatFormatter
     runner: ModelRunner
     blocks: BlockManager
     limits: SchedulingLimits
@@ -116,6 +118,7 @@ def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> Load
         dtype,
         options.quantization,
         tokenizer,
+        ChatFormatter.from_folder(folder, tokenizer),
         runner,
         blocks,
         limits,

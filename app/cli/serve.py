@@ -88,9 +88,10 @@ def serve(
 ) -> None:
     """Serve a folder of model weights as an OpenAI-compatible endpoint."""
     keys = _checked_keys(api_key or [])
-    open_home(context, home)
     _require_packages()
     _require_model(model_dir)
+    listener = _listen(host, port)
+    open_home(context, home)
     from inference.server.settings import ServerSettings, is_loopback
 
     settings = ServerSettings(
@@ -116,7 +117,7 @@ def serve(
         )
 
     name = model_dir.resolve().name
-    raise typer.Exit(_run(load, settings, name, _listen(host, port), host, as_json=json_))
+    raise typer.Exit(_run(load, settings, name, listener, host, as_json=json_))
 
 
 class Announcer:

@@ -11,7 +11,7 @@ from inference.outputs import OutputPiece, TokenLogprobs
 from inference.server.logprobs import chat_logprobs
 
 if TYPE_CHECKING:
-    from inference.chat.answer import AnswerParser
+    from inference.chat.answer_parser import AnswerParser
     from inference.text.tokenizer import Tokenizer
 
 

@@ -44,7 +44,7 @@ class Completions:
 
 
 def _prepare(engine: Engine, body: CompletionRequest, reply: Reply, answers: Answers) -> Prepared:
-    params = body.params(engine.tokenizer.vocab_size)
+    params = body.params(engine.config.vocab_size)
     prompts = [_token_ids(engine, prompt) for prompt in body.prompts()]
     answers.submit(requests_for(reply, prompts, params, body.choices))
     writer = CompletionWriter(engine.tokenizer, wants_logprobs=body.logprobs is not None)

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from inference.errors import InvalidParameterError
 from inference.server.api import Api
+from inference.server.chat import messages_of, tools_of
 from inference.server.schemas.models import DetokenizeRequest, TokenizeRequest
 
 if TYPE_CHECKING:
@@ -62,8 +63,14 @@ def _tokenized(engine: Engine, body: TokenizeRequest) -> Response:
 
 
 def _tokenize(engine: Engine, body: TokenizeRequest) -> list[int]:
-    if (body.prompt is None) == (body.messages is None):
-        raise InvalidParameterError("prompt", "Either prompt or messages must be given.")
-    if body.prompt is not None:
+    if body.prompt is not None and body.messages is None:
         return engine.tokenizer.encode(body.prompt, special=body.add_special_tokens)
-    raise NotImplementedError
+    if body.messages is not None and body.prompt is None:
+        rendered = engine.chat.render(
+            messages_of(body.messages),
+            tools_of(body.tools or []),
+            thinking=body.thinking,
+            add_generation_prompt=body.add_generation_prompt,
+        )
+        return list(rendered.token_ids)
+    raise InvalidParameterError("prompt", "Either prompt or messages must be given, not both.")

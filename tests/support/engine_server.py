@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,7 @@ def engine_server(
     finally:
         http.close()
         if server:
-            server[0].handle_exit(0, None)
-            server[0].handle_exit(0, None)
+            with suppress(RuntimeError):  # its loop has ended already
+                server[0].handle_exit(0, None)
+                server[0].handle_exit(0, None)
         thread.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -77,6 +77,11 @@ class TokenizeRequest(ApiModel):
     add_generation_prompt: bool = True
     chat_template_kwargs: TemplateArguments | None = None
 
+    @property
+    def thinking(self) -> bool | None:
+        """Whether the model reasons first; None: the template's choice."""
+        return self.chat_template_kwargs.enable_thinking if self.chat_template_kwargs else None
+
 
 class TokenizeReply(ApiModel):
     """The tokens."""
@@ -106,6 +111,3 @@ class EmbeddingRequest(ApiModel):
     input: str | Annotated[list[str], Field(min_length=1, max_length=MAX_EMBEDDED_TEXTS)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1)
-
-
-AnyDocument = dict[str, Any]
