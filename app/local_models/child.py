@@ -14,7 +14,8 @@ from app.cli.entry import main
 
 
 def _end_with_standard_input() -> None:
-    while sys.stdin.buffer.read(4096):
+    descriptor = sys.stdin.fileno()
+    while os.read(descriptor, 4096):  # not by sys.stdin: its lock would be in the way of an exit
         pass
     os._exit(0)  # nothing to save, and the server's own shutdown would wait for open answers
 
