@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +63,8 @@ class OnnxProduct:
         self._group_size = in_features // groups
         self._bits = bits
         self._in_features = in_features
+        # Memory that the sessions go on reading.
+        self._needed: list[np.ndarray] = []
         rows = max(1, _MOST_CODE_BYTES // codes.shape[1])
         self._sessions = [
             self._session(
@@ -93,16 +96,10 @@ class OnnxProduct:
         }
         if zero_points is not None:
             weights["zero_points"] = _packed_zero_points(zero_points).numpy()
-        return _make_session(
-            weights,
-            {
-                "K": self._in_features,
-                "N": out_features,
-                "bits": self._bits,
-                "block_size": self._group_size,
-                "accuracy_level": 4,
-            },
-        )
+        weights = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+        needed = _read_in_place(self._bits, self._group_size, zero_points is not None)
+        self._needed.extend(weights[name] for name in needed)
+        return _make_session(weights, self._bits, self._group_size)
 
 
 def _packed_zero_points(zero_points: Tensor) -> Tensor:
@@ -112,7 +109,31 @@ def _packed_zero_points(zero_points: Tensor) -> Tensor:
     return (zero_points[:, 0::2] | (zero_points[:, 1::2] << 4)).reshape(-1)
 
 
-def _make_session(weights: Mapping[str, np.ndarray], attributes: Mapping[str, int]) -> _Session:
+@cache
+def _read_in_place(bits: int, group_size: int, with_zero_points: bool) -> tuple[str, ...]:
+    """Which weights a session reads where they are handed over; of others it packs a copy.
+
+    That depends on the processor. Found by taking them away from a small session.
+    """
+    rows, groups = 64, 4
+    weights: dict[str, np.ndarray] = {
+        "codes": np.full((rows, groups, group_size * bits // 8), 0x5A, dtype=np.uint8),
+        "scales": np.ones(rows * groups, dtype=np.float32),
+    }
+    if with_zero_points:
+        weights["zero_points"] = np.full(rows * groups * bits // 8, 0x33, dtype=np.uint8)
+    session = _make_session(weights, bits, group_size)
+    x = {"x": np.ones((1, groups * group_size), dtype=np.float32)}
+    needed = []
+    for name, array in weights.items():
+        before = session.run(("y",), x)[0]
+        array[...] = 0
+        if not np.array_equal(before, session.run(("y",), x)[0]):
+            needed.append(name)
+    return tuple(needed)
+
+
+def _make_session(weights: Mapping[str, np.ndarray], bits: int, group_size: int) -> _Session:
     """Build a session of the one operator; the weights are handed over beside the graph."""
     import onnxruntime
     from onnx import TensorProto, helper
@@ -124,13 +145,24 @@ def _make_session(weights: Mapping[str, np.ndarray], attributes: Mapping[str, in
         initializer.data_location = TensorProto.EXTERNAL
         initializer.external_data.add(key="location", value=name)
         initializers.append(initializer)
-    node = helper.make_node("MatMulNBits", ["x", *weights], ["y"], domain="com.microsoft")
-    node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+    out_features, groups, _ = weights["codes"].shape
+    in_features = groups * group_size
+    node = helper.make_node(
+        "MatMulNBits",
+        ["x", *weights],
+        ["y"],
+        domain="com.microsoft",
+        K=in_features,
+        N=out_features,
+        bits=bits,
+        block_size=group_size,
+        accuracy_level=4,
+    )
     graph = helper.make_graph(
         [node],
         "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", attributes["K"]])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", attributes["N"]])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", in_features])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", out_features])],
         initializers,
     )
     model = helper.make_model(
