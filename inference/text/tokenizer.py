@@ -44,6 +44,7 @@ class Tokenizer:
         special_tokens: those of `added_tokens` marked as special.
         hidden_tokens: those of `special_tokens` that are left out of decoded text.
         config: `tokenizer_config.json`.
+        fast: the library's tokenizer; leave it as it is.
     """
 
     def __init__(
@@ -65,19 +66,19 @@ class Tokenizer:
             UnsupportedModelError: a decoder that the engine does not know.
         """
         try:
-            self._fast = FastTokenizer.from_str(definition)
+            self.fast = FastTokenizer.from_str(definition)
         except Exception as error:  # the library raises Exception itself
             raise ModelConfigError(f"tokenizer.json cannot be read: {error}") from error
-        self._fast.no_truncation()
-        self._fast.no_padding()
+        self.fast.no_truncation()
+        self.fast.no_padding()
         self.config: Mapping[str, Any] = dict(config or {})
-        decoder = byte_decoder(_decoder_of(self._fast))
+        decoder = byte_decoder(_decoder_of(self.fast))
         self.strips_leading_space = decoder.strips_leading_space
         self._to_bytes = decoder.to_bytes
         self._bytes_of: dict[int, bytes] = {}
 
-        added = self._fast.get_added_tokens_decoder()
-        size = self._fast.get_vocab_size(with_added_tokens=True)
+        added = self.fast.get_added_tokens_decoder()
+        size = self.fast.get_vocab_size(with_added_tokens=True)
         self.vocab_size = max([size, *(token_id + 1 for token_id in added)])
         self.added_tokens = {token.content: token_id for token_id, token in added.items()}
         self.special_tokens = frozenset(token.content for token in added.values() if token.special)
@@ -124,7 +125,7 @@ class Tokenizer:
     @property
     def adds_space(self) -> bool:
         """Whether encoding puts a space before a text that has none."""
-        first = self._fast.encode("x", add_special_tokens=False).ids[:1]
+        first = self.fast.encode("x", add_special_tokens=False).ids[:1]
         return bool(first) and self.token_bytes(first[0]).startswith(b" ")
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
@@ -136,7 +137,7 @@ class Tokenizer:
                 a second time).
         """
         # In a batch, since that lets other threads run meanwhile; `encode` by itself does not.
-        ids: list[int] = self._fast.encode_batch_fast([text], add_special_tokens=special)[0].ids
+        ids: list[int] = self.fast.encode_batch_fast([text], add_special_tokens=special)[0].ids
         if special and self.bos_token_id is not None:
             ids = self._with_one_bos(ids, self.bos_token_id)
         return ids
@@ -150,7 +151,7 @@ class Tokenizer:
         """The bytes a token stands for; none for ids that the tokenizer does not know."""
         found = self._bytes_of.get(token_id)
         if found is None:
-            token = self._fast.id_to_token(token_id) if token_id >= 0 else None
+            token = self.fast.id_to_token(token_id) if token_id >= 0 else None
             found = b"" if token is None else self._to_bytes(token)
             self._bytes_of[token_id] = found
         return found
@@ -162,7 +163,7 @@ class Tokenizer:
 
     def token_id(self, token: str) -> int | None:
         """The id of a token named as in the vocabulary; None: there is no such token."""
-        found: int | None = self._fast.token_to_id(token)
+        found: int | None = self.fast.token_to_id(token)
         return found
 
     def named_token(self, name: str) -> str | None:
@@ -171,7 +172,7 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """The whole `tokenizer.json`."""
-        return str(self._fast.to_str())
+        return str(self.fast.to_str())
 
     def _with_one_bos(self, ids: list[int], bos: int) -> list[int]:
         count = 0
