@@ -118,7 +118,7 @@ class DecodeGraphs:
         )
         self._graphs: dict[int, tuple[Callable[[], None], Tensor]] = {}
         self._seen: dict[int, int] = {}
-        self._out_of_memory = False
+        self._failed = False
 
     def run(self, layout: Layout) -> Tensor | None:
         """Logits (tokens, vocab) of a step; None: there is no graph for it, run it plainly.
@@ -138,15 +138,15 @@ class DecodeGraphs:
         return logits[: len(layout.token_ids)]
 
     def record_next(self) -> bool:
-        """Record the smallest graph that is missing; False: none is, or memory has run out."""
+        """Record the smallest graph that is missing; False: none is, or one could not be."""
         for rows in GRAPH_ROWS:
             if rows not in self._graphs:
                 return self.record(rows)
         return False
 
     def record(self, rows: int) -> bool:
-        """Record the graph for that many rows; False: the device's memory has run out."""
-        if self._out_of_memory:
+        """Record the graph for that many rows; False: it cannot be."""
+        if self._failed:
             return False
         token_ids, positions, slots = self._inputs.views(rows)
         tables = self._inputs.tables[:rows]
@@ -159,9 +159,9 @@ class DecodeGraphs:
         self._inputs.fill(Layout([], [], [], []), rows)
         try:
             self._graphs[rows] = self._record(compute)
-        except torch.OutOfMemoryError:
-            self._out_of_memory = True
-            log.info("no memory is left for the graph of %d rows; it is run plainly", rows)
+        except RuntimeError:  # out of memory, or a library that waits for the host
+            self._failed = True
+            log.warning("decode steps run without CUDA graphs from now on", exc_info=True)
             return False
         return True
 

@@ -55,7 +55,7 @@ class ModelRunner:
         self._model = model
         self._device = device
         self._max_model_len = max_model_len or model.config.context_tokens
-        graphs = triton_serves(device.type) and device.type == "cuda"
+        graphs = triton_serves(device.type) and device.type == "cuda" and model.graph_safe
         self.cache = KVCache(
             model.attention_specs,
             num_blocks=num_blocks + graphs,  # one for the padding of graphs
@@ -129,6 +129,11 @@ class ModelRunner:
             scratch_block=scratch_block,
             record=CudaRecorder(),
         )
+
+
+def _is_graph_safe(model: CausalLM) -> bool:
+    """Whether what the model launches does not depend on the tokens."""
+    return all(getattr(module, "graph_safe", True) for module in model.modules())
 
 
 def _logit_rows(slices: Sequence[SequenceSlice], spans: Sequence[Span]) -> list[int]:

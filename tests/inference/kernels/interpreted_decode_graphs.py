@@ -90,6 +90,7 @@ def test_a_size_gets_its_graph_when_it_comes_up_again(model: CausalLM) -> None:
     assert all(graphs.run(chunk) is None for _ in range(5))
 
 
+@pytest.mark.expects_logs
 @torch.no_grad()
 def test_where_no_memory_is_left_steps_run_plainly(model: CausalLM) -> None:
     def fails(compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
