@@ -179,9 +179,9 @@ class Weights:
         They are read plainly where they are copied anyway, in order that the mapped pages do not
         count as the process's own memory beside the copy.
         """
-        if len(names) == 1 and self._mapped:
-            return self.source.load(names[0])
         dtypes = {self.source.dtype(name) for name in names}
+        if len(names) == 1 and self._mapped and self.dtype in dtypes:
+            return self.source.load(names[0])
         if len(dtypes) > 1:
             raise CheckpointError(f"The tensors {', '.join(names)} are stored in several dtypes.")
         rows = [shape[0] for shape in shapes]

@@ -20,10 +20,12 @@ class CausalLM(nn.Module, ABC):
     Attributes:
         config: the model's shape.
         attention_specs: one for each layer; what the cache is sized by.
+        graph_safe: what `forward` does depends on no value, so that a CUDA graph can hold it.
     """
 
     config: ModelConfig
     attention_specs: Sequence[AttentionSpec]
+    graph_safe: bool = True
 
     @abstractmethod
     def forward(self, token_ids: Tensor, positions: Tensor, attention: AttentionStep) -> Tensor:

@@ -96,6 +96,7 @@ class Decoder(CausalLM):
         self.head = parts.head
         self.rotaries = nn.ModuleList(parts.rotaries)
         self.attention_specs = [layer.attention.spec for layer in parts.layers]
+        self.graph_safe = all(getattr(part, "graph_safe", True) for part in self.modules())
         self._rotary_of_layer = tuple(parts.rotary_of_layer)
         self._embedding_scale = parts.embedding_scale
         self._logit_softcap = parts.logit_softcap

@@ -13,6 +13,7 @@ from inference.checkpoint.weights import OnProgress, Weights
 from inference.config import ModelConfig
 from inference.errors import UnsupportedModelError
 from inference.linear.interface import Quantization
+from inference.linear.packed import packed_scheme
 from inference.linear.schemes import linear_scheme
 from inference.models.base import CausalLM
 from inference.models.builder import DecoderBuilder
@@ -60,6 +61,7 @@ def load_model(
     config = ModelConfig.from_folder(folder)
     builder = _builder(config.architecture)
     source = CheckpointFolder(folder)
+    packed = packed_scheme(config.quantization, source, device=device, dtype=dtype)
     weights = Weights(
         source,
         device=device,
@@ -71,7 +73,8 @@ def load_model(
             model_folder=folder,
             cache_folder=cache_folder,
         ),
-        quantized=quantization != "none",
+        packed=packed,
+        quantized=quantization != "none" or packed is not None,
         on_progress=on_progress,
     )
     model = builder(config, weights, max_model_len or config.context_tokens).build()
