@@ -131,11 +131,6 @@ class ModelRunner:
         )
 
 
-def _is_graph_safe(model: CausalLM) -> bool:
-    """Whether what the model launches does not depend on the tokens."""
-    return all(getattr(module, "graph_safe", True) for module in model.modules())
-
-
 def _logit_rows(slices: Sequence[SequenceSlice], spans: Sequence[Span]) -> list[int]:
     rows: list[int] = []
     for part, span in zip(slices, spans, strict=True):
