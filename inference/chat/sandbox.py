@@ -41,7 +41,8 @@ _FILTERS = (
     "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
     "selectattr", "slice", "sort", "string", "sum", "title", "trim", "unique", "upper", "wordcount",
 )  # fmt: skip
-_REFUSED_METHODS = frozenset({"format", "format_map", "translate", "encode"})
+_REFUSED_METHODS = frozenset({"format_map", "translate", "encode"})
+_PLAIN_FORMAT = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w*\})*")
 
 
 class Budget:
@@ -176,11 +177,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return False
         return bool(super().is_safe_attribute(obj, attr, value))
 
-    def wrap_str_format(self, value: Any) -> None:
-        """Refuse `str.format`, whose widths have no bound; the base class would wrap it."""
-        name = getattr(value, "__name__", "")
-        if isinstance(getattr(value, "__self__", None), str) and name in _REFUSED_METHODS:
-            raise SecurityError(f"A chat template must not call {name}.")
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Let `str.format` fill in values, but not set widths, which have no bound."""
+        inner = super().wrap_str_format(value)
+        if inner is None:
+            return None
+        text = str(value.__self__)
+        if not _PLAIN_FORMAT.fullmatch(text):
+            raise SecurityError("A chat template must not format texts but by {} and {name}.")
+
+        def fill_in(*args: Any, **kwargs: Any) -> str:
+            _budget.get().charge_value([args, kwargs], 1 + text.count("{"))
+            return str(inner(*args, **kwargs))
+
+        return fill_in
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Pay for the result of an operator, then compute it."""

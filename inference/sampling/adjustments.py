@@ -66,7 +66,8 @@ def _penalize_repetition(scores: Tensor, rows: Sequence[SamplingRow]) -> None:
         if penalty != 1.0:
             answer = _keys(state.counts_after(draft))
             tokens = np.union1d(state.prompt_tokens, answer)
-            entries.put(at, tokens, np.full(len(tokens), penalty, dtype=np.float32))
+            factor = min(max(penalty, 1 / _LARGEST), _LARGEST)
+            entries.put(at, tokens, np.full(len(tokens), factor, dtype=np.float32))
     found = entries.tensors(scores.device)
     if found is None:
         return
