@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from core.books import Book, BookId
 from core.embeddings import EmbeddingFingerprint
 from core.endpoints import Endpoint
-from core.events import BookRemoved, EndpointsChanged, EventBus, IndexRebuilt, SettingsChanged
+from core.events import (
+    BookRemoved,
+    EndpointsChanged,
+    EventBus,
+    IndexRebuilt,
+    LocalModelsChanged,
+    SettingsChanged,
+)
 from core.home import Home, model_cache_dir
 from core.persistence.library import Library, open_library
 from core.secrets import SecretStore, open_secrets
@@ -205,6 +212,18 @@ class Postil:
             self.change_settings(settings.model_copy(update={"answer_endpoint": None}))
         self.events.publish(EndpointsChanged())
         self.secrets.delete(name)
+
+    def remove_local_model(self, name: str) -> None:
+        """Remove a model of this computer; where it was the settings' choice, no model is.
+
+        Raises:
+            NotFoundError: no local model has that name.
+        """
+        self.local_models.remove(name)
+        settings = self.settings
+        if settings.answer_endpoint == f"{LOCAL_PREFIX}{name}":
+            self.change_settings(settings.model_copy(update={"answer_endpoint": None}))
+        self.events.publish(LocalModelsChanged())
 
     def remove_book(self, book_id: BookId) -> Book:
         """Remove a book with all that belongs to it, its copy and cover too."""
