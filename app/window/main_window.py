@@ -141,21 +141,25 @@ class MainWindow(QMainWindow):
         self.toast.place()
         self._fit_panes()
 
+    def show_drop_veil(self, shown: bool) -> None:
+        """Lay a veil over the window that says where books go, or take it away."""
+        self._veil.setVisible(shown)
+        self._veil.raise_()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
-            self._veil.show()
-            self._veil.raise_()
+            self.show_drop_veil(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """The reader thought better of it."""
         super().dragLeaveEvent(event)
-        self._veil.hide()
+        self.show_drop_veil(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Add what was dropped."""
-        self._veil.hide()
+        self.show_drop_veil(False)
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
         if urls:
             event.acceptProposedAction()
@@ -199,7 +203,6 @@ class _DropVeil(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         words = QLabel("Drop to add to your library", self)
         words.setObjectName("dropWords")
-        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)
-        column.addWidget(words)
+        column.addWidget(words, 0, Qt.AlignmentFlag.AlignCenter)
         self.hide()
