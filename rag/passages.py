@@ -28,7 +28,8 @@ class Passage:
         span: its place; `text` is exactly that slice of the canonical text.
         text: the slice.
         score: higher is better; comparable within one search only.
-        cosine: similarity of meaning, None where meaning was not searched.
+        cosine: similarity of meaning, None where meaning was not searched, or could not be: the
+            book is being embedded and has not come to this passage.
         word_score: scaled BM25 of the words, 0 to 1; None where words were not searched.
     """
 

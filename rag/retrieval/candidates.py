@@ -26,7 +26,8 @@ class Candidates:
 
     Attributes:
         chunks: by ascending id.
-        cosines: cosine with the question, 0 where meaning was not searched.
+        cosines: cosine with the question, NaN where the chunk has no embedding (yet) or meaning was
+            not searched.
         shares: see fusion.word_shares, 0 where words were not searched.
         holds_word: whether the chunk itself holds one of the words.
     """
@@ -98,7 +99,6 @@ def _cosines(
     chunks: Sequence[StoredChunk],
 ) -> Float32Array:
     if vectors is None or query_vector is None or not chunks:
-        return np.zeros(len(chunks), np.float32)
+        return np.full(len(chunks), np.nan, np.float32)
     ids = np.array([chunk.id for chunk in chunks], np.int64)
-    # A book that is searchable but not embedded yet has words only.
-    return np.nan_to_num(vectors.cosines(query_vector, ids), nan=0.0).astype(np.float32)
+    return vectors.cosines(query_vector, ids)

@@ -18,6 +18,8 @@ measures the first and others again.
 
 from __future__ import annotations
 
+import numpy as np
+
 from rag.ports import Float32Array
 
 CHUNK_WORDS = 0.5
@@ -38,6 +40,6 @@ def word_shares(
 
 
 def fuse(cosines: Float32Array, shares: Float32Array) -> Float32Array:
-    """Return the fused score of each chunk; shapes (n,)."""
-    fused: Float32Array = cosines + shares**2
+    """Return the fused score of each chunk; shapes (n,). A cosine that is NaN counts as 0."""
+    fused: Float32Array = np.nan_to_num(cosines, nan=0.0) + shares**2
     return fused

@@ -78,7 +78,7 @@ class Retriever:
                 resolved,
                 max(CHUNK_DEPTH, 4 * k),
             )
-            passages = self._passages(found, resolved, k, mode, used_meaning=vectors is not None)
+            passages = self._passages(found, resolved, k, mode)
         return Retrieval(tuple(passages), tuple(terms), len(found.chunks), vectors is not None)
 
     def _terms(self, query: str, scope: Scope) -> list[str]:
@@ -105,20 +105,14 @@ class Retriever:
             return None, None
 
     def _passages(
-        self,
-        found: Candidates,
-        scope: ResolvedScope,
-        k: int,
-        mode: SearchMode,
-        *,
-        used_meaning: bool,
+        self, found: Candidates, scope: ResolvedScope, k: int, mode: SearchMode
     ) -> list[Passage]:
         scores = _scores(found, mode)
         ranked = [
             RankedChunk(
                 found.chunks[index],
                 float(scores[index]),
-                float(found.cosines[index]) if used_meaning else None,
+                None if np.isnan(found.cosines[index]) else float(found.cosines[index]),
                 float(found.shares[index]) if mode is not SearchMode.MEANING else None,
             )
             for index in _best_first(scores)
@@ -131,7 +125,7 @@ def _scores(found: Candidates, mode: SearchMode) -> Float32Array:
     if mode is SearchMode.WORDS:
         return found.shares
     if mode is SearchMode.MEANING:
-        return found.cosines
+        return np.nan_to_num(found.cosines, nan=0.0)
     return fuse(found.cosines, found.shares)
 
 

@@ -62,6 +62,24 @@ def test_words_alone_have_their_own_scale(desk: Desk) -> None:
     assert not enough(desk, "What does Ahab hunt?", 0.35, cosine=None)
 
 
+@pytest.mark.parametrize(
+    ("fused", "of_words_alone", "expected"),
+    [(0.2, 0.5, True), (0.6, 0.1, True), (0.2, 0.3, False), (0.4, 0.3, False)],
+)
+def test_a_passage_not_embedded_yet_is_judged_by_its_words(
+    desk: Desk, fused: float, of_words_alone: float, expected: bool
+) -> None:
+    embedded = Passage(1, "Moby-Dick", "", Span(0, 4), "Call", fused, 0.2, 0.1)
+    waiting = Passage(
+        1, "Moby-Dick", "", Span(5, 9), "me I", of_words_alone**2, None, of_words_alone
+    )
+    shelf = Shelf(desk.library.books, Scope.library())
+    grounds = grounds_to_answer(
+        "What does Ahab hunt?", "en", [embedded, waiting], shelf, desk.retriever
+    )
+    assert grounds.enough is expected
+
+
 def test_no_passages_are_no_grounds(desk: Desk) -> None:
     shelf = Shelf(desk.library.books, Scope.library())
     assert not grounds_to_answer("Who?", "en", [], shelf, desk.retriever).enough
