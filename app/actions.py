@@ -73,7 +73,8 @@ GROUPS: dict[str, tuple[ActionSpec, ...]] = {
         ActionSpec("scope_place", "Ask this book up to &where I am", ("Ctrl+2",), checkable=True),
         ActionSpec("scope_library", "Ask the whole &library", ("Ctrl+3",), checkable=True),
         ActionSpec("pick_endpoint", "Choose who a&nswers", ("Ctrl+M",), "endpoint"),
-        ActionSpec("endpoints", "&Models and endpoints…", ("Ctrl+E",), "endpoint"),
+        ActionSpec("local_models", "Models on this co&mputer…", ("Ctrl+Shift+K",), "endpoint"),
+        ActionSpec("endpoints", "En&dpoints…", ("Ctrl+E",), "endpoint"),
     ),
     "View": (
         ActionSpec("show_library", "Show the &library", ("F8",), "library", checkable=True),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from core.books import Book, BookId
 from core.embeddings import EmbeddingFingerprint
-from core.endpoints import Endpoint
+from core.endpoints import LOCAL_PREFIX, Endpoint
 from core.events import (
     BookRemoved,
     EndpointsChanged,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from rag.retrieval.retriever import Retriever
     from rag.vectors import VectorIndex
 
-LOCAL_PREFIX = "local:"
 _PARTS_OF_THE_MODEL = ("answerer", "retriever", "ingest", "vectors", "fingerprint", "embedder")
 
 T = TypeVar("T")

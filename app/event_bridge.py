@@ -26,6 +26,8 @@ from core.events import (
     JobChanged,
     JobFailed,
     JobProgressed,
+    LocalModelChanged,
+    LocalModelsChanged,
     SettingsChanged,
 )
 
@@ -40,6 +42,7 @@ BOOK_EVENTS = (
     JobFailed,
 )
 JOB_EVENTS = (JobChanged, JobFailed)
+ANSWERER_EVENTS = (EndpointsChanged, LocalModelsChanged, SettingsChanged)
 
 
 class EventBridge(QObject):
@@ -52,7 +55,8 @@ class EventBridge(QObject):
         jobFailed: one `JobFailed`.
         ingestIdle: no job is left.
         ingestStalled: why no job can go on for now, in words for the reader.
-        endpointsChanged: an endpoint was added, edited or removed.
+        endpointsChanged: what can answer is another: endpoints, local models, or the choice.
+        modelChanged: one `LocalModelChanged`.
     """
 
     booksChanged = Signal(object)
@@ -62,6 +66,7 @@ class EventBridge(QObject):
     ingestIdle = Signal()
     ingestStalled = Signal(str)
     endpointsChanged = Signal()
+    modelChanged = Signal(object)
 
     def __init__(self, bus: EventBus, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -104,7 +109,9 @@ class EventBridge(QObject):
         for event in waiting:
             if isinstance(event, IngestStalled):
                 self.ingestStalled.emit(event.message)
-        if any(isinstance(event, EndpointsChanged | SettingsChanged) for event in waiting):
+            elif isinstance(event, LocalModelChanged):
+                self.modelChanged.emit(event)
+        if any(isinstance(event, ANSWERER_EVENTS) for event in waiting):
             self.endpointsChanged.emit()
         if any(isinstance(event, IngestIdle) for event in waiting):
             self.ingestIdle.emit()

@@ -6,6 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+LOCAL_PREFIX = "local:"
+"""Begins the name of a model on this computer, where the name of an endpoint could stand."""
+
 DEFAULT_CONTEXT_TOKENS = 8192
 """Assumed where the reader gives no context size: what small models commonly take."""
 

@@ -10,8 +10,8 @@ import typer
 
 from app.cli.session import HomeOption, JsonOption, opened
 from app.cli.terminal import print_json, printable, say, write_utf8
-from app.composition import LOCAL_PREFIX, Postil
-from core.endpoints import DEFAULT_CONTEXT_TOKENS, Endpoint
+from app.composition import Postil
+from core.endpoints import DEFAULT_CONTEXT_TOKENS, LOCAL_PREFIX, Endpoint
 from core.errors import EndpointError
 from rag.llm.address import api_url
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from app.cli.session import HomeOption, JsonOption, open_home
 from app.cli.terminal import print_json, printable, say, write_utf8
-from app.composition import LOCAL_PREFIX
 from app.local_models.catalogue import CATALOGUE, CatalogueModel
 from app.local_models.store import LocalModel, LocalModels
+from core.endpoints import LOCAL_PREFIX
 from core.home import model_cache_dir
 
 _TOLD_EVERY_S = 1.0

@@ -13,6 +13,7 @@ from app.conversation.places import PlaceFinder
 from app.conversation.turn_view import TurnView
 from core.conversations import Citation, Conversation, Message
 from core.errors import PostilError
+from core.events import LocalModelChanged, LocalModelState
 from core.scope import Scope
 
 if TYPE_CHECKING:
@@ -137,6 +138,15 @@ def foot_words(model: str | None, *, stopped: bool) -> str:
     """Say who answered."""
     words = f"Answered by {model}" if model is not None else "From your books, without a model"
     return f"{words} · stopped" if stopped else words
+
+
+def model_words(changed: LocalModelChanged) -> str:
+    """Say how far a model on this computer is; "" where there is nothing to wait for."""
+    if changed.state is LocalModelState.LOADING:
+        return f"{changed.name} is being loaded into memory…"
+    if changed.state is LocalModelState.READY:
+        return f"{changed.name} is reading…"
+    return ""
 
 
 def _tell_found(asked: Asked, passages: Sequence[Passage]) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup
 
 from app.actions import Actions
 from app.conversation.composer import Picker
-from core.endpoints import Endpoint
+from core.endpoints import LOCAL_PREFIX, Endpoint
 
 NO_MODEL = "No model, passages only"
 
@@ -86,7 +86,7 @@ class EndpointPicker(Picker):
     """Chooses who answers.
 
     Signals:
-        chosen: name of an endpoint, None for no model.
+        chosen: name of an endpoint, or of a model here after `local:`; None for no model.
         endpointWanted: the reader wants to add one.
     """
 
@@ -97,22 +97,28 @@ class EndpointPicker(Picker):
         action = actions["pick_endpoint"]
         super().__init__("Answered by", action.toolTip())
         self._manage: QAction = actions["endpoints"]
+        self._models: QAction = actions["local_models"]
         self._group = QActionGroup(self)
         action.triggered.connect(self.showMenu)
-        self.show_endpoints((), None)
+        self.show_answerers((), (), None)
 
-    def show_endpoints(self, endpoints: Sequence[Endpoint], current: str | None) -> None:
-        """Offer these, and no model."""
+    def show_answerers(
+        self, local_models: Sequence[str], endpoints: Sequence[Endpoint], current: str | None
+    ) -> None:
+        """Offer no model, the models on this computer, and the endpoints."""
         menu = self.menu()
         menu.clear()
         self._offer(NO_MODEL, None, current)
+        for model in local_models:
+            self._offer(f"{model}, on this computer", f"{LOCAL_PREFIX}{model}", current)
         for endpoint in endpoints:
             self._offer(endpoint.name, endpoint.name, current)
         menu.addSeparator()
+        menu.addAction(self._models)
         menu.addAction("Add an endpoint…", self.endpointWanted.emit)
         if endpoints:
             menu.addAction(self._manage)
-        self.tell("No model" if current is None else current)
+        self.tell("No model" if current is None else current.removeprefix(LOCAL_PREFIX))
 
     def _offer(self, words: str, name: str | None, current: str | None) -> None:
         action = self.menu().addAction(words.replace("&", "&&"))

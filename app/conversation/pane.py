@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.background import Background
-from app.conversation.asking import Asked, Asker, foot_words
+from app.conversation.asking import Asked, Asker, foot_words, model_words
 from app.conversation.choices import EndpointPicker, ScopeChoice, ScopePicker
 from app.conversation.composer import Composer
 from app.conversation.history_menu import HistoryMenu
@@ -23,6 +23,7 @@ from app.conversation.turn_view import TurnView
 from app.theme import Theme
 from app.widgets import BAR_HEIGHT_PX, ElidedLabel, Pane, pane_bar, tool_button
 from core.conversations import Conversation, Message
+from core.events import LocalModelChanged
 from core.scope import Scope
 
 if TYPE_CHECKING:
@@ -139,10 +140,12 @@ class ConversationPane(Pane):
             await self._show_conversation(found)
 
     async def refresh_endpoints(self) -> None:
-        """Offer the endpoints as they are now."""
+        """Offer the endpoints and the models on this computer as they are now."""
         endpoints = await self._background.read(self._postil.library.endpoints.all)
+        models = await self._background.read(self._postil.local_models.all)
         settings = await self._background.read(lambda: self._postil.settings)
-        self._endpoint.show_endpoints(endpoints, settings.answer_endpoint)
+        names = [model.name for model in models]
+        self._endpoint.show_answerers(names, endpoints, settings.answer_endpoint)
 
     def mark_place(self, place: Place | None) -> None:
         """Mark the card of the passage that the page shows."""
@@ -175,7 +178,7 @@ class ConversationPane(Pane):
         self._composer.asked.connect(self.ask)
         self._composer.stopped.connect(self.stop)
         self._scope.changed.connect(self._scope_chosen)
-        self._endpoint.chosen.connect(self._choose_endpoint)
+        self._endpoint.chosen.connect(self.choose_endpoint)
         self._endpoint.endpointWanted.connect(self.endpointWanted)
         actions = self._actions
         actions["focus_question"].triggered.connect(self._composer.box.setFocus)
@@ -282,12 +285,20 @@ class ConversationPane(Pane):
             store = self._postil.library.conversations
             await self._background.write(store.remove, conversation.id)
 
-    def _choose_endpoint(self, name: str | None) -> None:
+    def choose_endpoint(self, name: str | None) -> None:
+        """Have questions answered by an endpoint or a local model from now on; None: by none."""
+
         def choose() -> None:
             settings = self._postil.settings
             self._postil.change_settings(settings.model_copy(update={"answer_endpoint": name}))
 
         self._background.spawn(self._background.write(choose))
+
+    def tell_model(self, changed: LocalModelChanged) -> None:
+        """Say, below a question that waits, how far its model on this computer is."""
+        words = model_words(changed)
+        if words and self._task is not None and self._transcript.turns:
+            self._transcript.turns[-1].say(words)
 
     def _copy(self, view: TurnView) -> None:
         sources = [

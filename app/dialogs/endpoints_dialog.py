@@ -36,7 +36,7 @@ class EndpointsDialog(QDialog):
         self._postil = postil
         self._background = background
         self._endpoints: Sequence[Endpoint] = ()
-        self.setWindowTitle("Models and endpoints")
+        self.setWindowTitle("Endpoints")
         self.setMinimumSize(520, 360)
         self._list = QListWidget()
         self._list.setObjectName("contentsList")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -24,6 +25,7 @@ from app.ingest.strip import IngestStrip
 from app.library.book_model import BookListModel, BookOrder
 from app.library.covers import Covers
 from app.library.pane import LibraryPane
+from app.local_models.dialog import LocalModelsDialog
 from app.reading.pane import ReadingPane
 from app.theme import Theme
 from app.window.ingest_verbs import IngestVerbs
@@ -32,6 +34,7 @@ from app.window.main_window import MainWindow
 from app.window.memory import WindowMemory, load_memory, save_memory
 from app.window.welcome import FirstQuestions, Welcome
 from core.books import BookId
+from core.endpoints import LOCAL_PREFIX
 from core.settings import Settings
 from core.settings import Theme as ThemeChoice
 
@@ -56,6 +59,7 @@ class Session(QObject):
         reading: the pane in the middle.
         conversation: the pane on the right.
         models: brings embedding models into use.
+        ready: whether the library is shown as the reader left it.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Session(QObject):
         self._settings = Settings()
         self._starting: asyncio.Task[None] | None = None
         self._closed_by_removal: BookId | None = None
+        self.ready = False
         self._bridge = EventBridge(postil.events, asyncio.get_running_loop())
         self.books = BookListModel(self)
         self.jobs = JobTableModel(self._title_of, self)
@@ -91,14 +96,25 @@ class Session(QObject):
         await self._verbs.refresh_all()
         if self._memory.book_id is not None and self.books.book(self._memory.book_id):
             self.reading.open_book(self._memory.book_id)
+        self._focus_first()
         await self.conversation.refresh_endpoints()
         await self.conversation.restore(self._memory.conversation_id)
+        self.ready = True
         self._starting = self._background.spawn(self._start_work())
 
     async def _start_work(self) -> None:
         """Begin what may come after the window is there."""
         await self._ingest.start()
         await self.models.look()
+
+    def _focus_first(self) -> None:
+        """Give the focus to what the reader will most likely want."""
+        if not self.books.rowCount():
+            self._welcome.setFocus()
+        elif self._memory.book_id is not None:
+            self.reading.page.setFocus()
+        else:
+            self.library.setFocus()
 
     async def close(self) -> None:
         """Keep what is to be kept, and close what was opened."""
@@ -157,6 +173,8 @@ class Session(QObject):
         self._bridge.endpointsChanged.connect(
             lambda: self._background.spawn(conversation.refresh_endpoints())
         )
+        self._bridge.modelChanged.connect(conversation.tell_model)
+        actions["local_models"].triggered.connect(self._show_local_models)
         actions["endpoints"].triggered.connect(self._show_endpoints)
         actions["about"].triggered.connect(self._show_about)
         for choice, name in _THEME_ACTIONS.items():
@@ -304,6 +322,13 @@ class Session(QObject):
     def _add_endpoint(self) -> None:
         EndpointDialog(self._postil, self._background, self._window).open()
 
+    def _show_local_models(self) -> None:
+        dialog = LocalModelsDialog(self._postil, self._background, self._window)
+        dialog.chosen.connect(
+            lambda name: self.conversation.choose_endpoint(f"{LOCAL_PREFIX}{name}")
+        )
+        dialog.open()
+
     def _show_endpoints(self) -> None:
         EndpointsDialog(self._postil, self._background, self._bridge, self._window).open()
 
@@ -313,7 +338,7 @@ class Session(QObject):
     def _show_about(self) -> None:
         box = QMessageBox(self._window)
         box.setWindowTitle("About Postil")
-        box.setText("Postil")
+        box.setText(f"Postil {version('postil')}")
         box.setInformativeText(
             "Reads your books with you: ask, and it answers in their own words.\n\n"
             "Free software under the GNU Affero General Public License, version 3 or later. "
