@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from inference.chat.messages import ChatMessage, Tool
@@ -24,6 +25,8 @@ For each function call, return a json object with function name and arguments wi
 <tool_call>
 {{"name": <function-name>, "arguments": <args-json-object>}}
 </tool_call>"""
+
+_SHORT_ID = 9
 
 Turn = dict[str, Any]
 """A message as a template reads it: plain values."""
@@ -81,7 +84,8 @@ def variants(conversation: Sequence[Turn]) -> Iterator[list[Turn]]:
     """The conversation as it is, then in forms that more templates take."""
     yield list(conversation)
     seen = [list(conversation)]
-    for change in (with_written_arguments, merged, folded, _folded_and_merged):
+    changes = (with_written_arguments, with_short_ids, merged, folded, _all_of_these)
+    for change in changes:
         changed = change(conversation)
         if changed not in seen:
             seen.append(changed)
@@ -123,13 +127,29 @@ def merged(conversation: Sequence[Turn]) -> list[Turn]:
     return out
 
 
-def _folded_and_merged(conversation: Sequence[Turn]) -> list[Turn]:
-    return merged(with_written_arguments(folded(conversation)))
+def _all_of_these(conversation: Sequence[Turn]) -> list[Turn]:
+    return merged(with_short_ids(folded(conversation)))
 
 
 def with_written_arguments(conversation: Sequence[Turn]) -> list[Turn]:
     """Arguments of calls as JSON text, for templates that put them together as text."""
     return [_with_calls(turn, _written_call) for turn in conversation]
+
+
+def with_short_ids(conversation: Sequence[Turn]) -> list[Turn]:
+    """Ids of calls as nine letters and digits, which is all that Mistral's templates take."""
+    shortened = [_with_calls(turn, lambda call: {**call, "id": _short(call["id"])})
+                 for turn in conversation]  # fmt: skip
+    return [
+        {**turn, "tool_call_id": _short(turn["tool_call_id"])} if "tool_call_id" in turn else turn
+        for turn in shortened
+    ]
+
+
+def _short(call_id: str) -> str:
+    return (
+        call_id if len(call_id) == _SHORT_ID else sha256(call_id.encode()).hexdigest()[:_SHORT_ID]
+    )
 
 
 def _with_calls(turn: Turn, change: Callable[[Turn], Turn]) -> Turn:

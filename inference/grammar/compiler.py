@@ -129,13 +129,19 @@ class _Vocabulary:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self._adds_space = tokenizer.adds_space
         self.eos_token_id = tokenizer.eos_token_ids[0]
         self.bos_token_id = tokenizer.bos_token_id
         self.special_token_ids = sorted({*tokenizer.special_token_ids, *tokenizer.eos_token_ids})
         self.tokens = [tokenizer.token_bytes(token_id) for token_id in range(tokenizer.vocab_size)]
 
     def __call__(self, text: bytes) -> list[int]:
-        return self._tokenizer.encode(text.decode(errors="replace"), special=False)
+        """Tokens of exactly these bytes: a space that the tokenizer would add is avoided."""
+        inner = text.decode(errors="replace")
+        if not self._adds_space:
+            return self._tokenizer.encode(inner, special=False)
+        before = self._tokenizer.encode("\n", special=False)
+        return self._tokenizer.encode("\n" + inner, special=False)[len(before) :]
 
 
 def _vocabulary(tokenizer: Tokenizer) -> LLTokenizer:

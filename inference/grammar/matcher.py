@@ -93,5 +93,5 @@ def failure(matcher: LLMatcher) -> str | None:
     """Why a matcher cannot go on, or None. Beyond some limits it only stops, and is in no error."""
     if not matcher.is_error() and matcher.stop_reason() not in _FAILED:
         return None
-    message = matcher.get_error().removesuffix("<non-verbose/>").strip()
+    message = matcher.get_error().partition("<")[0].strip()  # less the state and the backtrace
     return message or "it is too complex."

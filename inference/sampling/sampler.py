@@ -63,7 +63,10 @@ class Sampler:
         drawing = [at for at, row in enumerate(rows) if row.state.params.temperature > 0.0]
         if drawing:
             picked = torch.tensor(drawing, device=logits.device)
-            drawn = draw(scores[picked], [rows[at] for at in drawing]).to(logits.device)
+            whole = len(drawing) == len(rows)
+            drawn = draw(scores if whole else scores[picked], [rows[at] for at in drawing]).to(
+                logits.device
+            )
             tokens[picked] = torch.where(tokens[picked] == _UNSOUND, _UNSOUND, drawn)
         if scores is not logits:
             tokens = torch.where(_greedy(logits) == _UNSOUND, _UNSOUND, tokens)
