@@ -12,6 +12,7 @@ from inference.attention.interface import AttentionSpec, AttentionStep
 from inference.attention.sdpa import SpanAttention
 from inference.kernels.cache_write import write_cache
 from inference.kernels.paged_decode import PagedRows, paged_decode, split_count
+from inference.kernels.rotary_write import Rotated, rotate_and_write
 from inference.kv_cache.cache import KVCache
 
 # A sequence with up to this many tokens in a step (a decode, drafts to verify) is computed token
@@ -54,6 +55,25 @@ class PagedStep:
         """See `AttentionStep.attend`."""
         keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
         write_cache(keys, values, self._slots, key, value)
+        return self._decode(spec, query)
+
+    def attend_heads(self, spec: AttentionSpec, heads: Tensor, rotated: Rotated) -> Tensor:
+        """Attend with heads as they come from their projection.
+
+        Args:
+            spec: the layer's attention.
+            heads: (tokens, num_heads + 2 * num_kv_heads, head_dim): queries, keys, values.
+            rotated: the norm and the rotation of queries and keys.
+
+        Returns:
+            (tokens, num_heads, head_dim).
+        """
+        keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
+        query = rotate_and_write(heads, spec.num_heads, rotated, keys, values, self._slots)
+        return self._decode(spec, query)
+
+    def _decode(self, spec: AttentionSpec, query: Tensor) -> Tensor:
+        keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
         splits = split_count(
             query.shape[0], spec.num_kv_heads, _processors(query.device), self._most_tokens
         )

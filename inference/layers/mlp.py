@@ -27,16 +27,19 @@ class GatedMLP(nn.Module):
         gate_up: one projection to gate and up, laid end to end.
         down: the projection back.
         activation: a key of `ACTIVATIONS`.
+
+    Attributes:
+        activation: the function of that name.
     """
 
     def __init__(self, gate_up: Linear, down: Linear, activation: str) -> None:
         super().__init__()
         self.gate_up = gate_up
         self.down = down
-        self._activation = ACTIVATIONS[activation]
+        self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (tokens, hidden) to (tokens, hidden)."""
         gate, up = self.gate_up(x).chunk(2, dim=-1)
-        mapped: Tensor = self.down(self._activation(gate).mul_(up))
+        mapped: Tensor = self.down(self.activation(gate).mul_(up))
         return mapped

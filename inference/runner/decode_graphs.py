@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,8 +19,13 @@ from inference.attention.paged import MAX_DECODE_TOKENS, PagedStep
 from inference.kernels.paged_decode import PagedRows
 from inference.kv_cache.cache import KVCache
 from inference.models.base import CausalLM
+from inference.runner.greedy import greedy_tokens
 
 log = logging.getLogger(__name__)
+
+Replay = Callable[[], None]
+Record = Callable[[Callable[[], Any]], tuple[Replay, Any]]
+"""Makes, of a function that launches kernels, what launches them again, and the output."""
 
 GRAPH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 # Steps of a size before it gets its graph; some sizes occur only in passing.
@@ -88,6 +94,18 @@ class DecodeInputs:
         return torch.zeros(size, dtype=dtype, pin_memory=self._pinned)
 
 
+class DecodeOutput(NamedTuple):
+    """What a step of decodes gives; the next step overwrites it.
+
+    Attributes:
+        logits: (tokens, vocab).
+        likeliest: (tokens,) int64, the greedy choice as `greedy_tokens` makes it.
+    """
+
+    logits: Tensor
+    likeliest: Tensor
+
+
 class DecodeGraphs:
     """Runs steps of few tokens for each sequence as graphs."""
 
@@ -98,7 +116,7 @@ class DecodeGraphs:
         *,
         max_model_len: int,
         scratch_block: int,
-        record: Callable[[Callable[[], Tensor]], tuple[Callable[[], None], Tensor]],
+        record: Record,
     ) -> None:
         """Prepare; graphs are recorded as they are needed.
 
@@ -107,7 +125,7 @@ class DecodeGraphs:
             cache: keys and values.
             max_model_len: tokens of the longest sequence.
             scratch_block: a block of the cache for padding to write to.
-            record: makes a replay, and its output, of a function that returns it.
+            record: makes the graphs.
         """
         self._model = model
         self._cache = cache
@@ -116,15 +134,12 @@ class DecodeGraphs:
         self._inputs = DecodeInputs(
             cache, max_blocks=-(-max_model_len // cache.block_size), scratch_block=scratch_block
         )
-        self._graphs: dict[int, tuple[Callable[[], None], Tensor]] = {}
+        self._graphs: dict[int, tuple[Replay, DecodeOutput]] = {}
         self._seen: dict[int, int] = {}
         self._failed = False
 
-    def run(self, layout: Layout) -> Tensor | None:
-        """Logits (tokens, vocab) of a step; None: there is no graph for it, run it plainly.
-
-        They are overwritten by the next step.
-        """
+    def run(self, layout: Layout) -> DecodeOutput | None:
+        """Run a step; None: there is no graph for it, run it plainly."""
         rows = self._rows_for(layout)
         if rows is None:
             return None
@@ -132,10 +147,11 @@ class DecodeGraphs:
             self._seen[rows] = self._seen.get(rows, 0) + 1
             if self._seen[rows] <= _EAGER_STEPS or not self.record(rows):
                 return None
-        replay, logits = self._graphs[rows]
+        replay, output = self._graphs[rows]
         self._inputs.fill(layout, rows)
         replay()
-        return logits[: len(layout.token_ids)]
+        count = len(layout.token_ids)
+        return DecodeOutput(output.logits[:count], output.likeliest[:count])
 
     def record_next(self) -> bool:
         """Record the smallest graph that is missing; False: none is, or one could not be."""
@@ -153,8 +169,9 @@ class DecodeGraphs:
         paged = PagedRows(tables, positions, self._cache.block_size)
         step = PagedStep(self._cache, slots, paged, self._max_model_len)
 
-        def compute() -> Tensor:
-            return self._model.logits(self._model(token_ids, positions, step))
+        def compute() -> DecodeOutput:
+            logits = self._model.logits(self._model(token_ids, positions, step))
+            return DecodeOutput(logits, greedy_tokens(logits))
 
         self._inputs.fill(Layout([], [], [], []), rows)
         try:
@@ -178,12 +195,8 @@ class CudaRecorder:
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
 
-    def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-        """Record what `compute` launches.
-
-        Returns:
-            What replays it, and the tensor that each replay writes its output to.
-        """
+    def __call__(self, compute: Callable[[], Any]) -> tuple[Replay, Any]:
+        """Record what `compute` launches."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

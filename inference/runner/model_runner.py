@@ -14,6 +14,7 @@ from inference.errors import DeviceError
 from inference.kernels.availability import triton_serves
 from inference.kv_cache.cache import DEFAULT_BLOCK_SIZE, KVCache
 from inference.models.base import CausalLM
+from inference.runner.greedy import greedy_tokens
 from inference.runner.slices import SequenceSlice
 
 if TYPE_CHECKING:
@@ -79,6 +80,28 @@ class ModelRunner:
         Raises:
             DeviceError: the device ran out of memory.
         """
+        return self._run(slices, greedy=False)
+
+    def run_greedy(self, slices: Sequence[SequenceSlice]) -> list[int]:
+        """Compute a step and take the likeliest token of each row of logits.
+
+        Faster than `run` and a choice afterwards where decodes are CUDA graphs.
+
+        Args:
+            slices: as for `run`.
+
+        Returns:
+            For each row of the logits the token, the lowest id among equals; -1 where the logits
+            are NaN or infinite.
+
+        Raises:
+            DeviceError: the device ran out of memory.
+        """
+        tokens: list[int] = self._run(slices, greedy=True).tolist()
+        return tokens
+
+    def _run(self, slices: Sequence[SequenceSlice], *, greedy: bool) -> Tensor:
+        """Logits, or the likeliest token of each of their rows."""
         layout = lay_out(
             ((part.token_ids, part.start, part.block_ids) for part in slices),
             block_size=self.cache.block_size,
@@ -86,14 +109,15 @@ class ModelRunner:
         rows = _logit_rows(slices, layout.spans)
         try:
             with torch.no_grad():  # no inference mode: the caller may write to the logits
-                logits = self._graphs.run(layout) if self._graphs is not None else None
-                if logits is not None:
-                    return self._pick(logits, rows)
+                output = self._graphs.run(layout) if self._graphs is not None else None
+                if output is not None:
+                    return self._pick(output.likeliest if greedy else output.logits, rows)
                 with torch.inference_mode():
                     batch = layout.on(self._device)
                     step = self._attention.begin(batch)
                     hidden = self._model(batch.token_ids, batch.positions, step)
-                return self._model.logits(self._pick(hidden, rows))
+                logits = self._model.logits(self._pick(hidden, rows))
+                return greedy_tokens(logits) if greedy else logits
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 f"The device {self._device} ran out of memory in a step of "
@@ -121,13 +145,17 @@ class ModelRunner:
 
     def _make_graphs(self, scratch_block: int) -> DecodeGraphs:
         from inference.runner.decode_graphs import CudaRecorder, DecodeGraphs
+        from inference.runner.layer_fusion import fuse
 
+        record = CudaRecorder()
+        with torch.no_grad():
+            fuse(self._model, self.cache, scratch_block=scratch_block, record=record)
         return DecodeGraphs(
             self._model,
             self.cache,
             max_model_len=self._max_model_len,
             scratch_block=scratch_block,
-            record=CudaRecorder(),
+            record=record,
         )
 
 

@@ -219,7 +219,7 @@ def _greedy(runner: ModelRunner, prompts: Sequence[Sequence[int]], steps: int) -
     ]
     written: list[list[int]] = [[] for _ in prompts]
     for _ in range(steps):
-        tokens = runner.run(slices).argmax(-1).tolist()
+        tokens = runner.run_greedy(slices)
         for answer, token in zip(written, tokens, strict=True):
             answer.append(token)
         slices = [
@@ -249,7 +249,7 @@ def _check_invariance(name: str, runner: ModelRunner, report: Report, *, request
         logits = _logits(runner, [*prompt, *alone[:at]], [len(prompt) + at])[-1]
         best = logits.topk(2).values
         gaps.append(float((best[0] - best[1]) / logits.std()))
-    # Random weights make ties that trained ones do not: a share below the bar is not wrong by itself.
+    # Random weights make ties where trained ones do not: a share below the bar is no error.
     report.at_least(
         f"{name}, bfloat16, requests equal alone and in a batch", equal / requests, 0.99
     )

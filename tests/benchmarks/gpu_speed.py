@@ -116,7 +116,7 @@ def _prefill(runner: ModelRunner, device: torch.device) -> float:
     times = []
     for _ in range(3 if device.type == "cpu" else 12):
         began = time.perf_counter()
-        runner.run(step).argmax(-1).tolist()
+        runner.run_greedy(step)
         times.append(time.perf_counter() - began)
     return statistics.median(times[2:])
 
@@ -136,13 +136,12 @@ def _decode(
             _wait(device)
             began = time.perf_counter()
         position = prompt + step
-        logits = runner.run(
+        tokens = runner.run_greedy(
             [
                 SequenceSlice((token,), position, table, 1)
                 for token, table in zip(tokens, tables, strict=True)
             ]
         )
-        tokens = logits.argmax(-1).tolist()
     return (time.perf_counter() - began) / steps
 
 

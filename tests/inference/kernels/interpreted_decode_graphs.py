@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from inference.attention.batch import lay_out
 from inference.models.base import CausalLM
@@ -30,11 +30,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> CausalLM:
     return load_model(folder, device=CPU, dtype=torch.float32)
 
 
-def recompute(compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+def recompute(compute: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     output = compute()
 
     def replay() -> None:
-        output.copy_(compute())
+        for tensor, anew in zip(output, compute(), strict=True):
+            tensor.copy_(anew)
 
     return replay, output
 
@@ -68,14 +69,15 @@ def test_graphs_compute_what_one_pass_computes(model: CausalLM) -> None:
             ],
             block_size=16,
         )
-        logits = graphs.run(layout)
-        assert logits is not None
+        output = graphs.run(layout)
+        assert output is not None
         if len(layout.token_ids) > 8:
             continue
         expected = [
             whole[i][done[i] : done[i] + count] for i, count in zip(some, counts, strict=True)
         ]
-        torch.testing.assert_close(logits, torch.cat(expected), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(output.logits, torch.cat(expected), atol=1e-4, rtol=1e-4)
+        assert output.likeliest.tolist() == output.logits.argmax(-1).tolist()
         for i, count in zip(some, counts, strict=True):
             done[i] = min(done[i] + count, len(texts[i]))
 
@@ -93,7 +95,7 @@ def test_a_size_gets_its_graph_when_it_comes_up_again(model: CausalLM) -> None:
 @pytest.mark.expects_logs
 @torch.no_grad()
 def test_where_no_memory_is_left_steps_run_plainly(model: CausalLM) -> None:
-    def fails(compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+    def fails(compute: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
         raise torch.OutOfMemoryError("none left")
 
     runner = ModelRunner(model, num_blocks=5, device=CPU, dtype=torch.float32)

@@ -15,6 +15,7 @@ from torch import Tensor
 from inference.errors import DeviceError
 from inference.models.base import CausalLM
 from inference.models.registry import load_model
+from inference.runner.greedy import greedy_tokens
 from inference.runner.model_runner import ModelRunner
 from inference.runner.slices import SequenceSlice
 from support.tiny_llama import write_tiny_llama
@@ -94,6 +95,18 @@ def test_only_the_rows_asked_for_come_back(model: CausalLM) -> None:
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
     none = runner.run([SequenceSlice(tokens, 0, [0, 1, 2], 0)])
     assert none.shape == (0, model.config.vocab_size)
+
+
+def test_the_greedy_choice(model: CausalLM) -> None:
+    runner = make_runner(model)
+    slices = [SequenceSlice([3, 4, 5], 0, [0], 2), SequenceSlice([9], 0, [9], 1)]
+    assert runner.run_greedy(slices) == runner.run(slices).argmax(-1).tolist()
+
+
+def test_a_choice_among_what_is_not_a_number() -> None:
+    nan, inf = float("nan"), float("inf")
+    logits = torch.tensor([[1.0, 3.0, 3.0], [nan, 1.0, 2.0], [inf, 1.0, 2.0], [-inf, 1.0, 0.0]])
+    assert greedy_tokens(logits).tolist() == [1, -1, -1, 1]
 
 
 def test_a_shared_prefix_is_computed_once(model: CausalLM) -> None:
