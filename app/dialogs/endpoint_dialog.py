@@ -93,6 +93,7 @@ class EndpointDialog(QDialog):
         ):
             words = QLabel(name)
             words.setBuddy(widget)
+            words.setFixedHeight(widget.sizeHint().height())
             form.addRow(words, model_row if widget is self._model else widget)
         self._privacy_frame = QFrame()
         self._privacy = label(wrap=True)

@@ -49,7 +49,8 @@ class EmbeddingDialog(QDialog):
         self._facts: dict[str, QLabel] = {}
         self._group = QButtonGroup(self)
         self.setWindowTitle("Search by meaning")
-        self.setMinimumSize(560, 520)
+        self.setMinimumSize(560, 480)
+        self.resize(600, 620)
         self._build()
         changer.changed.connect(self._show_work)
         changer.inUse.connect(self._refresh)
@@ -125,6 +126,7 @@ class EmbeddingDialog(QDialog):
                 self._add_row(model)
             self._rows.addStretch(1)
             self._choices.get(in_use, next(iter(self._choices.values()))).setChecked(True)
+            self._choices.get(in_use, self._use).setFocus()
         for model in models:
             self._facts[model.name].setText(
                 _facts_of(model, there=model.name in ready, in_use=model.name == in_use)

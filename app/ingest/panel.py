@@ -52,16 +52,28 @@ class IngestPanel(QFrame):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.hide()
         title = label("Coming in", tone="heading")
-        self._pause = quiet_button("Pause", lambda: self.pauseWanted.emit(self._open()))
-        self._cancel = quiet_button("Cancel", lambda: self.cancelWanted.emit(self._open()))
-        self._retry = quiet_button("Try again", lambda: self.retryWanted.emit(self._failed()))
+        self._pause = quiet_button(
+            "Pause",
+            lambda: self.pauseWanted.emit(self._open()),
+            tip="Hold the books that are selected, or all of them, or let them go on",
+        )
+        self._cancel = quiet_button(
+            "Cancel",
+            lambda: self.cancelWanted.emit(self._open()),
+            tip="Read no more of the books that are selected, or of any of them",
+        )
+        self._retry = quiet_button(
+            "Try again",
+            lambda: self.retryWanted.emit(self._failed()),
+            tip="Read those in again that could not be read or were cancelled",
+        )
         bar = QHBoxLayout()
         bar.setContentsMargins(16, 4, 8, 0)
         bar.addWidget(title)
         bar.addStretch(1)
         for button in (self._pause, self._cancel, self._retry):
             bar.addWidget(button)
-        bar.addWidget(quiet_button("Close", self.closed.emit))
+        bar.addWidget(quiet_button("Close", self.closed.emit, tip="Hide this list (Ctrl+J)"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

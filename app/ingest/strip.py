@@ -39,6 +39,7 @@ class IngestStrip(QFrame):
         self._cancel = tool_button(actions["cancel_ingest"], size_px=16)
         jobs = actions["show_jobs"]
         self._jobs = quiet_button("Show", jobs.trigger, tip=jobs.toolTip())
+        jobs.toggled.connect(lambda shown: self._jobs.setText("Hide" if shown else "Show"))
         self._dismiss = quiet_button("Dismiss", self.dismissed.emit, tip="Hide this strip")
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 4, 8, 4)

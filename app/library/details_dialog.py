@@ -43,6 +43,7 @@ class DetailsDialog(QDialog):
             column.addWidget(label(warning, tone="muted", wrap=True))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        column.addStretch(1)
         column.addWidget(buttons)
 
 

@@ -109,6 +109,7 @@ class LibraryPane(Pane):
         self._pause.timeout.connect(self._narrow)
         self._filter.textChanged.connect(lambda _: self._pause.start())
         self._list = BookList()
+        self.setFocusProxy(self._list)
         self._list.setModel(self._rows)
         self._list.setItemDelegate(BookDelegate(covers, theme, self._list))
         self._list.chosen.connect(self._choose)

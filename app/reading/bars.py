@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.actions import Actions
 from app.reading.opened_book import OpenedBook
-from app.widgets import ElidedLabel, pane_bar, quiet_button, tool_button
+from app.widgets import ElidedLabel, label, pane_bar, quiet_button, tool_button
 from app.wording import percentage, plain_tip
 
 _PROGRESS_STEPS = 1000
@@ -122,13 +122,14 @@ class PlaceBar(QFrame):
         self._bar.setRange(0, _PROGRESS_STEPS)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Place in the book")
-        self._words = ElidedLabel(tone="muted")
+        self._words = label(tone="muted")
+        self._words.setFixedWidth(self._words.fontMetrics().horizontalAdvance("100%") + 2)
         self._words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout(self)
-        row.setContentsMargins(24, 8, 24, 12)
+        row.setContentsMargins(32, 8, 32, 12)
         row.setSpacing(16)
-        row.addWidget(self._bar, 3)
-        row.addWidget(self._words, 1)
+        row.addWidget(self._bar, 1)
+        row.addWidget(self._words)
 
     def show_place(self, opened: OpenedBook, offset: int) -> None:
         """Show an offset as a share of the book."""

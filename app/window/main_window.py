@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -24,7 +24,7 @@ from app.window.toast import Toast, UndoToast
 
 _USUAL_SIZE = (1360, 860)
 _USUAL_PANES = (288, 660, 412)
-_NARROW_PX = 860
+_NARROW_PX = 960
 _MENU_SEPARATORS_BEFORE = {
     "read_book",
     "remove_books",
@@ -61,9 +61,11 @@ class MainWindow(QMainWindow):
         self.resize(*_USUAL_SIZE)
         self.setMinimumSize(640, 440)
         self.actions_ = Actions(self, theme)
-        self.undo_toast = UndoToast(self, self.actions_["undo_removal"].toolTip())
-        self.toast = Toast(self, above=self.undo_toast)
         self._panes: Sequence[QWidget] = ()
+        self.undo_toast = UndoToast(
+            self, self.room_for_notes, self.actions_["undo_removal"].toolTip()
+        )
+        self.toast = Toast(self, self.room_for_notes, above=self.undo_toast)
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self._splitter.hide()
         self._splitter.setChildrenCollapsible(False)
@@ -97,12 +99,18 @@ class MainWindow(QMainWindow):
         for widget in foot:
             column.addWidget(widget)
         self.setCentralWidget(central)
+        self._splitter.splitterMoved.connect(self._place_notes)
         for name, pane in (("show_library", library), ("show_conversation", conversation)):
             self.actions_[name].setChecked(True)
             self.actions_[name].toggled.connect(pane.setVisible)
         self.undo_toast.raise_()
         self.toast.raise_()
         self._fit_panes()
+
+    def room_for_notes(self) -> QRect:
+        """Return where notes may lie: at the foot of the page, not over a question being typed."""
+        reading = self._panes[1] if self._panes else self.centralWidget()
+        return QRect(reading.mapTo(self, QPoint(0, 0)), reading.size())
 
     def restore(self, memory: WindowMemory) -> None:
         """Take up size and panes as they were."""
@@ -137,8 +145,7 @@ class MainWindow(QMainWindow):
         """Keep what floats over the window in place, and make room where it is narrow."""
         super().resizeEvent(event)
         self._veil.setGeometry(self.rect().adjusted(12, 12, -12, -12))
-        self.undo_toast.place()
-        self.toast.place()
+        self._place_notes()
         self._fit_panes()
 
     def show_drop_veil(self, shown: bool) -> None:
@@ -164,6 +171,10 @@ class MainWindow(QMainWindow):
         if urls:
             event.acceptProposedAction()
             self.filesDropped.emit([Path(url.toLocalFile()) for url in urls])
+
+    def _place_notes(self) -> None:
+        self.undo_toast.place()
+        self.toast.place()
 
     def _build_menus(self) -> None:
         for title, specs in GROUPS.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QTimer, Signal
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QRect, QTimer, Signal
 from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
@@ -25,15 +27,18 @@ class Toast(QFrame):
 
     gone = Signal()
 
-    def __init__(self, window: QWidget, *, above: Toast | None = None) -> None:
+    def __init__(
+        self, window: QWidget, room: Callable[[], QRect], *, above: Toast | None = None
+    ) -> None:
         """Make a note, hidden.
 
         Args:
-            window: at whose foot it is shown.
+            window: that it is shown in.
+            room: says in which part of the window, at whose foot it lies.
             above: another note, which this one leaves in sight.
         """
         super().__init__(window)
-        self._window = window
+        self._room = room
         self._above = above
         self.setObjectName("toast")
         self._words = label(wrap=True)
@@ -51,8 +56,8 @@ class Toast(QFrame):
     def tell(self, words: str) -> None:
         """Show a sentence for a while."""
         self._words.setText(words)
-        self.place()
         self.show()
+        self.place()
         self.raise_()
         self._timer.start()
 
@@ -69,14 +74,16 @@ class Toast(QFrame):
 
     def place(self) -> None:
         """Keep to the foot of the window."""
-        room = self._window.size()
+        if self.isHidden():
+            return
+        room = self._room()
         width = min(_WIDTH_PX, room.width() - 2 * _MARGIN_PX)
         self.setFixedWidth(width)
         self.setFixedHeight(self._row.totalHeightForWidth(width))
-        bottom = room.height() - 2 * _MARGIN_PX
+        bottom = room.bottom() - _MARGIN_PX
         if self._above is not None and not self._above.isHidden():
             bottom = self._above.y() - _GAP_PX
-        self.move((room.width() - width) // 2, bottom - self.height())
+        self.move(room.x() + (room.width() - width) // 2, bottom - self.height())
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Wait while it is read."""
@@ -99,8 +106,8 @@ class UndoToast(Toast):
 
     undone = Signal()
 
-    def __init__(self, window: QWidget, tip: str) -> None:
-        super().__init__(window)
+    def __init__(self, window: QWidget, room: Callable[[], QRect], tip: str) -> None:
+        super().__init__(window, room)
         undo = quiet_button("Undo", self.undone.emit, tip=tip)
         self._row.insertWidget(1, undo)
 
