@@ -14,12 +14,12 @@ async def refuse_embeddings(api: Api, request: Request) -> Response:
     """Say that there is no embedding model, in the API's form.
 
     Raises:
-        ApiError: always: 501, or what is wrong with the request itself.
+        ApiError: always: 404, or what is wrong with the request itself.
     """
     body = await api.read(request, EmbeddingRequest)
     name = api.check_model(body.model)
     raise ApiError(
-        501,
+        404,
         f"“{name}” is a generative model; it makes no embeddings.",
         code="not_an_embedder",
         parameter="model",

@@ -31,7 +31,7 @@ _REF = "#/components/schemas/{model}"
 _COMMON = (403, 500)
 _WITH_KEY = (401,)
 _NEEDS_MODEL = (503,)
-_WITH_BODY = (400, 404, 408, 413, 415, 501)
+_WITH_BODY = (400, 404, 408, 413, 415)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def operations() -> Sequence[Operation]:
     asks = (*guarded, *_NEEDS_MODEL, *_WITH_BODY)
     return (
         Operation("post", "/v1/chat/completions", "Go on with a conversation.", ChatDocument,
-                  (*asks, 429), ChatRequest, ChatChunk),
+                  (*asks, 429, 501), ChatRequest, ChatChunk),
         Operation("post", "/v1/completions", "Go on with a text.", CompletionDocument,
-                  (*asks, 429), CompletionRequest, CompletionDocument),
+                  (*asks, 429, 501), CompletionRequest, CompletionDocument),
         Operation("post", "/v1/embeddings", "Not supported by the models served here.",
                   ErrorDocument, asks, EmbeddingRequest),
         Operation("get", "/v1/models", "The names of the model.", ModelList, guarded),
@@ -145,10 +145,7 @@ def _responses(operation: Operation, with_key: bool) -> dict[str, Any]:
     if operation.reply is not ErrorDocument:
         content = _content(operation.reply)
         if operation.event is not None:
-            content[EVENTS] = {
-                "schema": {"type": "string"},
-                "x-event-schema": {"$ref": _REF.format(model=operation.event.__name__)},
-            }
+            content[EVENTS] = {"schema": _event(operation.event)}
         for status in (200, *operation.also):
             found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
     for status in sorted(set(operation.errors)):
@@ -159,6 +156,21 @@ def _responses(operation: Operation, with_key: bool) -> dict[str, Any]:
             "content": _content(ErrorDocument),
         }
     return found
+
+
+def _event(data: type[BaseModel]) -> dict[str, Any]:
+    """Describe one event; the data of the last one is `[DONE]`."""
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": {
+                "type": "string",
+                "contentMediaType": JSON,
+                "contentSchema": {"$ref": _REF.format(model=data.__name__)},
+            },
+        },
+    }
 
 
 def _content(reply: type[BaseModel] | str) -> dict[str, Any]:
