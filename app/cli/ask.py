@@ -112,8 +112,8 @@ async def _answer(
 
 
 def _print_answer(answer: Answer, books: dict[BookId, Book]) -> None:
-    """Print the quotes below what a model said; without a model they are the answer."""
-    if answer.model is not None or not answer.answered:
+    """Print the quotes below what a model said, or was counted; else they are the answer."""
+    if answer.model is not None or not answer.answered or not answer.passages:
         write_utf8("\n" if answer.model is not None else f"{printable(answer.text)}\n")
     for citation in answer.citations:
         where = _place(citation.book_id, citation.chapter, citation.span, books)

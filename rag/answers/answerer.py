@@ -10,6 +10,7 @@ from core.scope import Scope
 from rag.answers.by_model import answer_by_model
 from rag.answers.by_passages import answer_by_passages
 from rag.answers.events import AnswerEvent, PassagesFound, Turn
+from rag.answers.exact import answer_exactly
 from rag.answers.ports import BookLibrary, PassageSearch
 from rag.answers.request import retrieve
 from rag.ports import ChatModel, Embedder
@@ -39,12 +40,18 @@ class Answerer:
         """Answer a question; closing the iterator stops the model.
 
         The events are one PassagesFound, then text and citations, and one AnswerFinished at the
-        end. With `model` None, the best passages' sentences are the answer.
+        end. With `model` None, the best passages' sentences are the answer. A question for a count,
+        the contents or the length of a book is answered exactly, whatever the model.
 
         Raises:
             NotFoundError: the scope names a book that is not there.
             EndpointError: the model did not answer as it should; what came before stands.
         """
+        exact = await asyncio.to_thread(answer_exactly, self._library, question, scope)
+        if exact is not None:
+            for event in exact:
+                yield event
+            return
         request = await asyncio.to_thread(
             retrieve, self._library, self._retriever, question, scope, history
         )

@@ -88,7 +88,7 @@ def retrieve(
     trace = TraceRecorder()
     shelf = Shelf(library.books, scope)
     with trace.stage("retrieve") as seen:
-        language = question_language(question, _main_language(shelf))
+        language = question_language(question, main_language(shelf))
         query = _standalone(question, language, history)
         passages = tuple(retriever.search(query, scope, k=PASSAGES))
         seen["query"] = query
@@ -106,7 +106,7 @@ def retrieve(
     )
 
 
-def _main_language(shelf: Shelf) -> str:
+def main_language(shelf: Shelf) -> str:
     """Return the language that most of the books in scope are in."""
     languages = [book.metadata.language for book in shelf.books.values()]
     return max(languages, key=languages.count, default=LANGUAGES[0])

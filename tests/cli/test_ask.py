@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,42 @@ def add_endpoint(home: Path, server: ScriptedEndpoint, name: str) -> None:
         home=home, stdin="sk-secret-of-the-reader\n",
     )  # fmt: skip
     assert added.code == 0, added.stderr
+
+
+def test_counts_are_exact_and_stop_at_the_boundary(library: Path) -> None:
+    text = text_of(library)
+    count = len(re.findall(r"\bTomas\b", text))
+    second = text.index("Tomas", text.index("Tomas") + 1)
+
+    asked = postil("ask", "How often is Tomas named?", "--json", home=library)
+    assert asked.code == 0, asked.stderr
+    assert f"{count} times" in asked.json["answer"]
+    assert [cited["quote"] for cited in asked.json["citations"]] == [
+        text[cited["start"] : cited["end"]] for cited in asked.json["citations"]
+    ]
+
+    limited = postil(
+        "ask", "How often is Tomas named?", "--book", "1", "--up-to", str(second), "--json",
+        home=library,
+    )  # fmt: skip
+    assert "once" in limited.json["answer"]
+    assert all(cited["end"] <= second for cited in limited.json["citations"])
+
+    never = postil("ask", "How often is Ahab named?", home=library)
+    assert never.code == 3
+    assert "Ahab does not stand in the library." in never.stdout
+
+
+def test_chapters_are_listed_up_to_the_boundary(library: Path) -> None:
+    listed = postil("ask", "List the chapters", "--book", "1", home=library)
+    assert listed.code == 0, listed.stderr
+    assert "The Hill" in listed.stdout
+    assert "The Storm" in listed.stdout
+
+    start = text_of(library).index("CHAPTER II")
+    limited = postil("ask", "List the chapters", "--book", "1", "--up-to", str(start), home=library)
+    assert "The Hill" in limited.stdout
+    assert "The Storm" not in limited.stdout
 
 
 def test_passages_answer_without_a_model(library: Path) -> None:
