@@ -10,9 +10,9 @@ from typing import Any
 from inference.errors import ChatTemplateError, MissingDependencyError, ModelConfigError
 
 MAX_TEMPLATE_CHARACTERS = 1024 * 1024
-_BASE_UNITS = 8_000_000
-_UNITS_PER_CHARACTER = 40
-_TIMEOUT_S = 3.0
+_BASE_UNITS = 2_000_000
+_UNITS_PER_CHARACTER = 100
+_TIMEOUT_S = 5.0
 
 PLAIN_TEMPLATE = """\
 {{- bos_token -}}

@@ -144,16 +144,10 @@ class ToolCallParser:
 
     def _certain(self, text: str) -> str:
         """Text that is no call, less the space at its end, which waits for what follows."""
-        if self._called and not self._text_begun_after_call(text):
-            return ""
         text = self._space + text
         kept = text.rstrip()
         self._space = text[len(kept) :]
         return kept
-
-    def _text_begun_after_call(self, text: str) -> bool:
-        """Whether there is more than space, which is left out after a call."""
-        return bool(text.strip()) or bool(self._space)
 
 
 class _HermesScanner:
