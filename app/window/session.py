@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMessageBox
 
 from app.background import Background
 from app.conversation.choices import ScopeChoice
 from app.conversation.pane import ConversationPane
 from app.conversation.passage_card import Place
-from app.dialogs.endpoint_dialog import EndpointDialog
-from app.dialogs.endpoints_dialog import EndpointsDialog
 from app.embedding.changer import ModelChanger
-from app.embedding.dialog import EmbeddingDialog
 from app.embedding.strip import ModelStrip
 from app.event_bridge import EventBridge
 from app.ingest.job_model import JobTableModel
@@ -25,16 +20,16 @@ from app.ingest.strip import IngestStrip
 from app.library.book_model import BookListModel, BookOrder
 from app.library.covers import Covers
 from app.library.pane import LibraryPane
-from app.local_models.dialog import LocalModelsDialog
 from app.reading.pane import ReadingPane
 from app.theme import Theme
+from app.window.dialog_verbs import DialogVerbs
 from app.window.ingest_verbs import IngestVerbs
 from app.window.library_verbs import LibraryVerbs
 from app.window.main_window import MainWindow
 from app.window.memory import WindowMemory, load_memory, save_memory
+from app.window.removal_notes import RemovalNotes
 from app.window.welcome import FirstQuestions, Welcome
 from core.books import BookId
-from core.endpoints import LOCAL_PREFIX
 from core.settings import Settings
 from core.settings import Theme as ThemeChoice
 
@@ -73,7 +68,6 @@ class Session(QObject):
         self._memory = WindowMemory()
         self._settings = Settings()
         self._starting: asyncio.Task[None] | None = None
-        self._closed_by_removal: BookId | None = None
         self.ready = False
         self._bridge = EventBridge(postil.events, asyncio.get_running_loop())
         self.books = BookListModel(self)
@@ -84,6 +78,7 @@ class Session(QObject):
         self.models = ModelChanger(
             postil, background, self._ingest.start, lambda: not self.conversation.busy, self
         )
+        self._dialogs = DialogVerbs(postil, background, self._bridge, self.models, window)
         self._connect()
 
     async def start(self) -> None:
@@ -169,14 +164,12 @@ class Session(QObject):
         conversation.placeChosen.connect(self._show_place)
         conversation.scopeChanged.connect(self._keep_scope)
         conversation.conversationChanged.connect(self._keep_conversation)
-        conversation.endpointWanted.connect(self._add_endpoint)
+        conversation.endpointWanted.connect(self._dialogs.add_endpoint)
         self._bridge.endpointsChanged.connect(
             lambda: self._background.spawn(conversation.refresh_endpoints())
         )
         self._bridge.modelChanged.connect(conversation.tell_model)
-        actions["local_models"].triggered.connect(self._show_local_models)
-        actions["endpoints"].triggered.connect(self._show_endpoints)
-        actions["about"].triggered.connect(self._show_about)
+        self._dialogs.localModelChosen.connect(conversation.choose_endpoint)
         for choice, name in _THEME_ACTIONS.items():
             actions[name].triggered.connect(lambda _=False, one=choice: self._choose_theme(one))
 
@@ -190,7 +183,7 @@ class Session(QObject):
         actions["show_source"].triggered.connect(lambda: verbs.show_source(selected()[0]))
         actions["retry_book"].triggered.connect(lambda: verbs.retry(selected()))
         actions["remove_books"].triggered.connect(lambda: verbs.removals.remove(selected()))
-        self._connect_removals()
+        RemovalNotes(verbs.removals, self.reading, window)
         window.filesDropped.connect(verbs.add)
         window.activated.connect(lambda: self._background.spawn(verbs.refresh_all()))
         self._bridge.booksChanged.connect(verbs.refresh)
@@ -202,18 +195,6 @@ class Session(QObject):
         self.library.orderChanged.connect(self._keep_order)
         for signal in (self.books.modelReset, self.books.rowsInserted, self.books.rowsRemoved):
             signal.connect(lambda *_: self._welcome.show_books(self.books.rowCount()))
-
-    def _connect_removals(self) -> None:
-        removals, toast = self._verbs.removals, self._window.undo_toast
-        undo = self._window.actions_["undo_removal"]
-        undo.setEnabled(False)
-        undo.triggered.connect(removals.undo)
-        toast.undone.connect(removals.undo)
-        toast.gone.connect(removals.settle)
-        removals.hidden.connect(self._book_hidden)
-        removals.restored.connect(self._books_restored)
-        removals.changed.connect(lambda words: undo.setEnabled(bool(words)))
-        removals.changed.connect(lambda words: toast.tell(words) if words else toast.withdraw())
 
     def _connect_ingest(self) -> None:
         actions, ingest = self._window.actions_, self._ingest
@@ -236,7 +217,6 @@ class Session(QObject):
         strip.wanted.connect(models.use)
         strip.cancelled.connect(models.cancel)
         strip.putAside.connect(models.put_aside)
-        self._window.actions_["embedding_model"].triggered.connect(self._show_embedding)
 
     def _take_up_choices(self) -> None:
         self._choose_theme(self._settings.theme, keep=False)
@@ -266,17 +246,6 @@ class Session(QObject):
     def _book_gone(self, book_id: BookId) -> None:
         if self.reading.book_id == book_id:
             self.reading.close_book()
-
-    def _book_hidden(self, book_id: BookId) -> None:
-        if self.reading.book_id == book_id:
-            self._closed_by_removal = book_id
-            self.reading.close_book(keep_place=True)
-
-    def _books_restored(self, book_ids: list[BookId]) -> None:
-        """Open the book again that was open when it was removed, unless another is by now."""
-        if self._closed_by_removal in book_ids and self.reading.book_id is None:
-            self.reading.open_book(self._closed_by_removal)
-        self._closed_by_removal = None
 
     def _book_closed(self) -> None:
         self._memory.book_id = None
@@ -318,31 +287,3 @@ class Session(QObject):
 
     def _keep_conversation(self, conversation_id: int | None) -> None:
         self._memory.conversation_id = conversation_id
-
-    def _add_endpoint(self) -> None:
-        EndpointDialog(self._postil, self._background, self._window).open()
-
-    def _show_local_models(self) -> None:
-        dialog = LocalModelsDialog(self._postil, self._background, self._window)
-        dialog.chosen.connect(
-            lambda name: self.conversation.choose_endpoint(f"{LOCAL_PREFIX}{name}")
-        )
-        dialog.open()
-
-    def _show_endpoints(self) -> None:
-        EndpointsDialog(self._postil, self._background, self._bridge, self._window).open()
-
-    def _show_embedding(self) -> None:
-        EmbeddingDialog(self._postil, self._background, self.models, self._window).open()
-
-    def _show_about(self) -> None:
-        box = QMessageBox(self._window)
-        box.setWindowTitle("About Postil")
-        box.setText(f"Postil {version('postil')}")
-        box.setInformativeText(
-            "Reads your books with you: ask, and it answers in their own words.\n\n"
-            "Free software under the GNU Affero General Public License, version 3 or later. "
-            "Set in Inter and Literata, both under the SIL Open Font License."
-        )
-        box.finished.connect(box.deleteLater)
-        box.open()
