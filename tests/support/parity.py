@@ -72,6 +72,36 @@ def paged_logits(
     return torch.cat(rows)
 
 
+def paged_errors(
+    runner: ModelRunner, token_ids: Sequence[int], expected: Tensor
+) -> dict[str, float]:
+    """The largest error of any logit, for each way that the tokens can come to be computed."""
+    count = len(token_ids)
+    shared = count // 2 // BLOCK_SIZE
+    errors = {
+        name: _largest(paged_logits(runner, token_ids, chunks) - expected)
+        for name, chunks in {
+            "whole": [count],
+            "chunks": [7, 1, 16, 30],
+            "decode": [count // 2, 1],
+        }.items()
+    }
+    # The blocks of the first half are left from before, those of the second are another's.
+    blocks = scattered_blocks(count)[:shared] + scattered_blocks(count, first=2)[shared:]
+    start = shared * BLOCK_SIZE
+    hit = paged_logits(runner, token_ids, [count], block_ids=blocks, start=start)
+    return errors | {"prefix hit": _largest(hit - expected[start:])}
+
+
+def bfloat16_ratio(folder: Path, token_ids: Sequence[int], max_model_len: int | None) -> float:
+    """Our error against float64 in bfloat16, over transformers' own; root mean squares."""
+    exact = reference_logits(reference(folder, torch.float64), token_ids)
+    theirs = reference_logits(reference(folder, torch.bfloat16), token_ids)
+    runner = make_runner(load(folder, torch.bfloat16, max_model_len), torch.bfloat16)
+    ours = paged_logits(runner, token_ids, [len(token_ids)])
+    return _rms(ours.double() - exact) / _rms(theirs.double() - exact)
+
+
 def greedy(runner: ModelRunner, prompt: Sequence[int], tokens: int) -> list[int]:
     """The likeliest continuation, from the paged cache."""
     blocks = scattered_blocks(len(prompt) + tokens)
@@ -119,3 +149,11 @@ def _borders(start: int, length: int, chunks: Sequence[int]) -> Iterator[tuple[i
         end = min(start + chunks[min(index, len(chunks) - 1)], length)
         yield start, end
         start, index = end, index + 1
+
+
+def _largest(error: Tensor) -> float:
+    return float(error.abs().max())
+
+
+def _rms(error: Tensor) -> float:
+    return float(error.square().mean().sqrt())

@@ -35,7 +35,7 @@ _SHAPE: Mapping[str, Any] = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 512,
-    "initializer_range": 0.15,
+    "initializer_range": 0.1,
     "bos_token_id": 1,
     "eos_token_id": 2,
     "pad_token_id": 0,
