@@ -7,31 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """One sequence's tokens in a batch.
 
     Attributes:
         row: index of its first token in the batch.
-        count: its tokens in the batch.
+        tokens: how many it has in the batch.
         start: position of the first of them in the sequence.
         block_ids: the sequence's block table, as long as it needs to be.
     """
 
     row: int
-    count: int
+    tokens: int
     start: int
     block_ids: Sequence[int]
 
     @property
     def length(self) -> int:
         """Tokens of the sequence up to the last one in the batch."""
-        return self.start + self.count
+        return self.start + self.tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,33 @@ def worth_grouping(
     grouped = [
         span
         for span in spans
-        if span.count == 1 and (span.length if window is None else min(span.length, window)) <= most
+        if span.tokens == 1
+        and (span.length if window is None else min(span.length, window)) <= most
     ]
     return grouped if len(grouped) > 1 else ()
+
+
+class GatherBuffers:
+    """Memory for gathered keys and values, kept from step to step.
+
+    A CPU's allocator returns so much memory to the system each time it is freed, and page faults
+    then cost more than the copy. Other devices keep it themselves.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Tensor] = {}
+
+    def gather(self, name: str, rows: Tensor, index: Tensor) -> Tensor:
+        """`rows` (rows, width) at `index`; overwritten by the next call with the same name."""
+        if rows.device.type != "cpu":
+            return rows.index_select(0, index)
+        shape = (index.shape[0], rows.shape[1])
+        size = shape[0] * shape[1]
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.numel() < size:
+            buffer = torch.empty(1 << (size - 1).bit_length(), dtype=rows.dtype)
+            self._buffers[name] = buffer
+        return torch.index_select(rows, 0, index, out=buffer[:size].view(shape))
 
 
 class DecodeGroup:
@@ -50,6 +74,7 @@ class DecodeGroup:
     def __init__(
         self,
         cache: KVCache,
+        buffers: GatherBuffers,
         spans: Sequence[Span],
         window: int | None,
         dtype: torch.dtype,
@@ -60,6 +85,7 @@ class DecodeGroup:
 
         Args:
             cache: keys and values.
+            buffers: where to gather.
             spans: the sequences, each with one token.
             window: keys that a query sees, itself included; None: all before it.
             dtype: of the queries.
@@ -67,6 +93,7 @@ class DecodeGroup:
         """
         size, device = cache.block_size, cache.device
         self._cache = cache
+        self._buffers = buffers
         self.count = len(spans)
         self.rows: Tensor | None = None
         if [span.row for span in spans] != list(range(len(spans))):
@@ -101,14 +128,16 @@ class DecodeGroup:
         groups = spec.num_heads // spec.num_kv_heads
         return scaled_dot_product_attention(
             query.view(count, spec.num_kv_heads, groups, spec.head_dim),
-            self._gather(self._cache.keys[spec.layer], count, query.dtype),
-            self._gather(self._cache.values[spec.layer], count, query.dtype),
+            self._gather("keys", self._cache.keys[spec.layer], query.dtype),
+            self._gather("values", self._cache.values[spec.layer], query.dtype),
             attn_mask=self._mask,
             scale=spec.scale,
         ).reshape(count, spec.num_heads, spec.head_dim)
 
-    def _gather(self, cached: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+    def _gather(self, name: str, cached: Tensor, dtype: torch.dtype) -> Tensor:
         """(sequences, kv_heads, length, head_dim)."""
-        blocks = cached.view(self._cache.num_blocks, -1).index_select(0, self._blocks)
-        rows = blocks.view(count * self._length, -1).index_fill_(0, self._stale, 0.0)
-        return rows.view(count, self._length, *cached.shape[1:]).transpose(1, 2).to(dtype)
+        blocks = cached.view(self._cache.num_blocks, -1)
+        gathered = self._buffers.gather(name, blocks, self._blocks)
+        rows = gathered.view(self.count * self._length, -1).index_fill_(0, self._stale, 0.0)
+        heads = rows.view(self.count, self._length, *cached.shape[1:]).transpose(1, 2)
+        return heads if heads.dtype == dtype else heads.to(dtype)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from inference.attention.batch import Batch, Span
+from inference.attention.decode_group import GatherBuffers
 from inference.attention.interface import AttentionSpec, AttentionStep
 from inference.attention.sdpa import SpanAttention
 from inference.kernels.cache_write import write_cache
@@ -86,9 +87,9 @@ class _MixedStep:
     def __init__(self, cache: KVCache, batch: Batch) -> None:
         self._cache = cache
         self._batch = batch
-        few = [span for span in batch.spans if span.count <= MAX_DECODE_TOKENS]
-        many = [span for span in batch.spans if span.count > MAX_DECODE_TOKENS]
-        self._prefill = SpanAttention(cache, many) if many else None
+        few = [span for span in batch.spans if span.tokens <= MAX_DECODE_TOKENS]
+        many = [span for span in batch.spans if span.tokens > MAX_DECODE_TOKENS]
+        self._prefill = SpanAttention(cache, GatherBuffers(), many) if many else None
         self._few_rows: Tensor | None = None
         self._rows: PagedRows | None = None
         if few:
@@ -96,7 +97,7 @@ class _MixedStep:
             self._most_tokens = max(span.length for span in few)
             positions = batch.positions
             if many:
-                rows = [row for span in few for row in range(span.row, span.row + span.count)]
+                rows = [row for span in few for row in range(span.row, span.row + span.tokens)]
                 self._few_rows = torch.tensor(rows, dtype=torch.int64, device=device)
                 positions = positions[self._few_rows]
             tables = torch.tensor(padded_tables(few), dtype=torch.int32, device=device)
@@ -129,7 +130,7 @@ def padded_tables(spans: Sequence[Span]) -> list[list[int]]:
     return [
         [*span.block_ids, *[0] * (width - len(span.block_ids))]
         for span in spans
-        for _ in range(span.count)
+        for _ in range(span.tokens)
     ]
 
 

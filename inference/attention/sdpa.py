@@ -17,7 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from inference.attention.batch import Batch, Span, run_start
 from inference.attention.capped import capped_attention
-from inference.attention.decode_group import DecodeGroup, worth_grouping
+from inference.attention.decode_group import DecodeGroup, GatherBuffers, worth_grouping
 from inference.attention.interface import AttentionSpec, AttentionStep
 from inference.attention.masks import causal_mask
 from inference.kv_cache.cache import KVCache
@@ -36,20 +36,23 @@ class SdpaAttention:
 
     def __init__(self, cache: KVCache, *, padded: bool = False) -> None:
         self._cache = cache
+        self._buffers = GatherBuffers()
         self.padded = padded
 
     def begin(self, batch: Batch) -> AttentionStep:
         """The attention of a step over `batch`."""
-        return _SdpaStep(self._cache, batch, padded=self.padded)
+        return _SdpaStep(self._cache, self._buffers, batch, padded=self.padded)
 
 
 class _SdpaStep:
     """Attention during one forward pass."""
 
-    def __init__(self, cache: KVCache, batch: Batch, *, padded: bool) -> None:
+    def __init__(
+        self, cache: KVCache, buffers: GatherBuffers, batch: Batch, *, padded: bool
+    ) -> None:
         self._cache = cache
         self._batch = batch
-        self._spans = SpanAttention(cache, batch.spans, padded=padded)
+        self._spans = SpanAttention(cache, buffers, batch.spans, padded=padded)
 
     def attend(self, spec: AttentionSpec, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """See `AttentionStep.attend`."""
@@ -92,8 +95,16 @@ class _Plan:
 class SpanAttention:
     """Attention of some of a step's sequences; their keys and values are in the cache already."""
 
-    def __init__(self, cache: KVCache, spans: Sequence[Span], *, padded: bool = False) -> None:
+    def __init__(
+        self,
+        cache: KVCache,
+        buffers: GatherBuffers,
+        spans: Sequence[Span],
+        *,
+        padded: bool = False,
+    ) -> None:
         self._cache = cache
+        self._buffers = buffers
         self._spans = spans
         self._padded = padded
         self._plans: dict[tuple[int | None, int, int, bool], _Plan] = {}
@@ -135,7 +146,7 @@ class SpanAttention:
         grouped = worth_grouping(self._spans, spec, self._cache.device)
         rows = {span.row for span in grouped}
         plan = _Plan(
-            DecodeGroup(self._cache, grouped, window, dtype, padded=self._padded)
+            DecodeGroup(self._cache, self._buffers, grouped, window, dtype, padded=self._padded)
             if grouped
             else None,
             [
@@ -164,14 +175,14 @@ class SpanAttention:
             if self._padded:  # with the first key once more, which is a number for sure
                 padding = (1 << (length - 1).bit_length()) - length
                 slots = torch.cat([slots, slots[:1].expand(padding)])
-        causal = span.start == 0 and (window is None or span.count <= window) and not masked
+        causal = span.start == 0 and (window is None or span.tokens <= window) and not masked
         mask = None
-        if padding or (span.count > 1 and not causal):
+        if padding or (span.tokens > 1 and not causal):
             mask = causal_mask(
-                span.count, length, window=window, padding=padding, dtype=dtype, device=device
+                span.tokens, length, window=window, padding=padding, dtype=dtype, device=device
             )
         first_slot = (first or 0) * size + offset
-        return _SpanPlan(span.row, span.count, first_slot, length, slots, causal, mask)
+        return _SpanPlan(span.row, span.tokens, first_slot, length, slots, causal, mask)
 
     def _attend_one(self, spec: AttentionSpec, plan: _SpanPlan, query: Tensor) -> Tensor:
         cache, layer = self._cache, spec.layer

@@ -72,7 +72,7 @@ class DecodeInputs:
         size = 3 * rows
         self._host_numbers[:size] = torch.tensor(numbers, dtype=torch.int64)
         self._numbers[:size].copy_(self._host_numbers[:size], non_blocking=True)
-        tables = [list(span.block_ids) for span in layout.spans for _ in range(span.count)]
+        tables = [list(span.block_ids) for span in layout.spans for _ in range(span.tokens)]
         tables += [[self._scratch_block]] * padding
         if tables != self._last_tables:
             self._copy_tables(tables)
@@ -184,7 +184,7 @@ class DecodeGraphs:
 
     def _rows_for(self, layout: Layout) -> int | None:
         count = len(layout.token_ids)
-        if count > GRAPH_ROWS[-1] or any(span.count > MAX_DECODE_TOKENS for span in layout.spans):
+        if count > GRAPH_ROWS[-1] or any(span.tokens > MAX_DECODE_TOKENS for span in layout.spans):
             return None
         return next(rows for rows in GRAPH_ROWS if rows >= count)
 

@@ -162,6 +162,6 @@ class ModelRunner:
 def _logit_rows(slices: Sequence[SequenceSlice], spans: Sequence[Span]) -> list[int]:
     rows: list[int] = []
     for part, span in zip(slices, spans, strict=True):
-        end = span.row + span.count
+        end = span.row + span.tokens
         rows.extend(range(end - part.logit_rows, end))
     return rows

@@ -33,7 +33,7 @@ def test_every_token_goes_to_the_slot_of_its_position(
         ]
     batch = lay_out(parts, block_size=block_size).on(CPU)
     assert list(zip(batch.positions.tolist(), batch.slots.tolist(), strict=True)) == expected
-    assert sum(span.count for span in batch.spans) == batch.token_ids.shape[0]
+    assert sum(span.tokens for span in batch.spans) == batch.token_ids.shape[0]
 
 
 def test_a_table_that_is_too_short_is_refused() -> None:
