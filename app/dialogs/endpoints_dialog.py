@@ -67,6 +67,7 @@ class EndpointsDialog(QDialog):
         column.addWidget(self._list, 1)
         column.addLayout(row)
         bridge.endpointsChanged.connect(self._refresh)
+        self.finished.connect(lambda: background.cancel("endpoints"))
         self._refresh()
         self._enable()
 

@@ -54,6 +54,7 @@ class EmbeddingDialog(QDialog):
         self._build()
         changer.changed.connect(self._show_work)
         changer.inUse.connect(self._refresh)
+        self.finished.connect(lambda: background.cancel("embedding models"))
         self._group.buttonToggled.connect(lambda *_: self._enable())
         self._show_work(changer.work)
         self._refresh()

@@ -69,6 +69,7 @@ class LocalModelsDialog(QDialog):
         self._bar.setAccessibleName("Progress")
         self._build()
         self._show_download(None)
+        self.finished.connect(lambda: background.cancel("local models"))
         self._refresh()
 
     def names(self) -> list[str]:

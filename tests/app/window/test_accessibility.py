@@ -98,7 +98,13 @@ def test_every_button_says_what_it_does(run: Any, home: Home, theme: Theme) -> N
             silent = {words_of(one) for one in buttons(opened.window) if not one.toolTip()}
             assert silent == set()
             opened.session.library.select_book(opened.session.books.books()[0].id)
-            for name in ("endpoints", "shortcuts", "embedding_model", "book_details"):
+            for name in (
+                "endpoints",
+                "local_models",
+                "shortcuts",
+                "embedding_model",
+                "book_details",
+            ):
                 opened.window.actions_[name].trigger()
                 (dialog,) = opened.window.findChildren(QDialog)
                 await until(dialog.isVisible)

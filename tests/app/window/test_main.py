@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,3 +72,42 @@ def test_a_home_that_cannot_be_is_told_and_ends_with_1(
     look(read_and_accept)
     assert run_window(Home(tmp_path / "file" / "home")) == 1
     assert any("Postil cannot use the folder" in words for words in told)
+
+
+STARTED = """
+import sys
+from PySide6.QtCore import QTimer
+from app.main import make_application, run_window
+from app.window.session import Session
+from core.home import Home
+
+application = make_application()
+timer = QTimer()
+
+def look():
+    for window in application.topLevelWidgets():
+        session = window.findChild(Session)
+        if session is not None and session.ready:
+            timer.stop()
+            print(sorted(name for name in sys.argv[2:] if name in sys.modules))
+            window.actions_["quit"].trigger()
+
+timer.timeout.connect(look)
+timer.start(1)
+sys.exit(run_window(Home.locate()))
+"""
+
+
+def test_a_started_window_has_loaded_nothing_heavy(tmp_path: Path) -> None:
+    """Models, indexes and the web engine come when they are needed, not before the window."""
+    heavy = ["torch", "onnxruntime", "fastembed", "usearch", "onnx", "PySide6.QtWebEngineCore"]
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED, "started", *heavy],
+        env=os.environ | {"POSTIL_HOME": str(tmp_path / "home"), "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
