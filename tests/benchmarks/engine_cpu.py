@@ -31,7 +31,6 @@ from engine_cpu_models import SHAPES, quantize_gguf, write_checkpoint, write_ggu
 from engine_cpu_peers import Loaded, Peer, Spent
 
 PROMPT_TOKENS = 64
-ANSWER_TOKENS = 128
 PREFILL_TOKENS = 512
 GGUF_OF_BITS = {"bf16": "BF16", "int8": "Q8_0", "int4": "Q4_0"}
 
@@ -53,6 +52,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bits", nargs="+", choices=GGUF_OF_BITS, default=list(GGUF_OF_BITS))
+    parser.add_argument("--answer", type=int, default=128, help="tokens of an answer")
+    parser.add_argument("--without-transformers", action="store_true")
     parser.add_argument("--folder", type=Path, help="where models are kept for the next run")
     arguments = parser.parse_args()
     if arguments.folder is not None:
@@ -107,7 +108,7 @@ def _measure_bits(
         print(f"postil {bits}: first load {first.loaded.spent.wall_s:.1f} s")
         first.close()
     peers = [Peer(f"postil {bits}", "postil", checkpoint, threads, quantization)]
-    if bits == "bf16":
+    if bits == "bf16" and not arguments.without_transformers:
         peers.append(Peer("transformers bf16", "transformers", checkpoint, threads))
     if gguf is not None:
         _warm(gguf)
@@ -118,22 +119,24 @@ def _measure_bits(
         for peer in peers if turn % 2 == 0 else reversed(peers):
             for what, prompt, tokens in (
                 ("one", PROMPT_TOKENS, 1),
-                ("all", PROMPT_TOKENS, ANSWER_TOKENS),
+                ("all", PROMPT_TOKENS, arguments.answer),
                 ("prefill", PREFILL_TOKENS, 1),
             ):
                 ids = [1 + (7 * at + turn) % 250 for at in range(prompt)]
                 spent.setdefault((peer.name, what), []).append(peer.generate(ids, tokens))
     for peer in peers:
         peer.close()
-    return {peer.name: _figures(peer, spent) for peer in peers}
+    return {peer.name: _figures(peer, spent, arguments.answer) for peer in peers}
 
 
-def _figures(peer: Peer, spent: Mapping[tuple[str, str], list[Spent]]) -> Figures:
+def _figures(
+    peer: Peer, spent: Mapping[tuple[str, str], list[Spent]], answer_tokens: int
+) -> Figures:
     def best(what: str, field: str) -> float:
         return min(getattr(one, field) for one in spent[peer.name, what])
 
     decode = {
-        field: (ANSWER_TOKENS - 1) / (best("all", field) - best("one", field))
+        field: (answer_tokens - 1) / (best("all", field) - best("one", field))
         for field in ("wall_s", "cpu_s")
     }
     return Figures(

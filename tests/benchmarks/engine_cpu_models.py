@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
+from engine_cpu_peers import quiet_llama_cpp
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -129,6 +130,7 @@ def quantize_gguf(source: Path, target: Path, kind: str) -> None:
     """Round a GGUF file by llama.cpp's own quantiser, as its users do."""
     import llama_cpp
 
+    quiet_llama_cpp()
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = {
         "Q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0,

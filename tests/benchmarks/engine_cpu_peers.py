@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -193,21 +194,27 @@ class _Transformers:
             return self._model(torch.tensor([list(prompt)])).logits[0, -1].float().tolist()
 
 
+@cache
+def quiet_llama_cpp() -> object:
+    """Have llama.cpp print errors alone; what is returned must live as long as the process."""
+    import llama_cpp
+
+    @llama_cpp.llama_log_callback
+    def print_errors(level: int, text: bytes, data: Any) -> None:
+        if level == 4:
+            sys.stderr.write(text.decode())
+
+    llama_cpp.llama_log_set(print_errors, ctypes.c_void_p())
+    return print_errors
+
+
 class _LlamaCpp:
     @staticmethod
     def imports() -> None:
         import llama_cpp
 
-        @llama_cpp.llama_log_callback
-        def quiet(level: int, text: bytes, data: Any) -> None:
-            if level >= 4:
-                sys.stderr.write(text.decode())
-
-        _LlamaCpp._quiet = quiet
-        llama_cpp.llama_log_set(quiet, ctypes.c_void_p())
+        quiet_llama_cpp()
         llama_cpp.llama_backend_init()
-
-    _quiet: Any
 
     def __init__(self, path: Path, threads: int, quantization: str) -> None:
         import llama_cpp
