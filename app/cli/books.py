@@ -76,6 +76,7 @@ def text(
     start: Annotated[int, typer.Option(min=0, help="First offset, in code points.")] = 0,
     end: Annotated[int | None, typer.Option(min=0, help="Offset just past the last.")] = None,
     home: HomeOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Print a book's canonical text, or a slice of it, and nothing more."""
     if end is not None and end < start:
@@ -87,7 +88,10 @@ def text(
         length = found.character_count
         span = Span(min(start, length), length if end is None else min(end, length))
         content = postil.library.books.text(book, span) if len(span) else ""
-    write_utf8(content)
+    if json_:
+        print_json({"book_id": book, "start": span.start, "end": span.end, "text": content})
+    else:
+        write_utf8(content)
 
 
 def remove(

@@ -114,6 +114,8 @@ class TestText:
         cut = postil("text", book_id, "--start", "10", "--end", "37", home=home).stdout
         assert cut == whole[10:37]
         assert postil("text", book_id, "--start", "999999", home=home).stdout == ""
+        as_json = postil("text", book_id, "--start", "10", "--end", "37", "--json", home=home)
+        assert as_json.json == {"book_id": int(book_id), "start": 10, "end": 37, "text": cut}
 
     def test_an_unknown_book_is_an_error(self, home: Path) -> None:
         outcome = postil("text", "4711", home=home)
