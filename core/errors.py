@@ -66,6 +66,10 @@ class ConflictError(PostilError):
     """The name is taken, or the thing is already there."""
 
 
+class JobLostError(PostilError):
+    """The job is over, or another process has taken it."""
+
+
 class StorageError(PostilError):
     """The library's folder or database refuses: full, read-only, damaged, or newer than Postil."""
 

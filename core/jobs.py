@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.books import BookId
 
 JobId = int
+
+
+class JobHold(NamedTuple):
+    """Whose job it is: what is written under it is refused once somebody else holds it."""
+
+    job_id: JobId
+    owner: str
 
 
 class JobState(StrEnum):

@@ -26,7 +26,7 @@ from core.books import (
 from core.conversations import Citation, Conversation, ConversationId, Message
 from core.embeddings import EmbeddingFingerprint
 from core.endpoints import Endpoint
-from core.jobs import IngestJob, JobId, JobState
+from core.jobs import IngestJob, JobHold, JobId, JobState
 from core.scope import ResolvedScope, Scope
 from core.text import BookMetadata, Chapter, PlacedBlock, Span
 
@@ -189,8 +189,16 @@ class EmbeddingStore(Protocol):
     ) -> list[ChunkId]:
         """Return the first chunks of a book, in text order, that have no embedding yet."""
 
-    def append(self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors) -> int:
-        """Store embeddings, but for ids gone meanwhile; return the new generation."""
+    def append(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        vectors: StoredVectors,
+        hold: JobHold | None = None,
+    ) -> int:
+        """Store embeddings, but for ids gone meanwhile; return the new generation.
+
+        With `hold` only while its owner holds the job, else JobLostError.
+        """
 
     def generation(self, fingerprint: EmbeddingFingerprint) -> int:
         """Return a number that grows whenever these embeddings change, removals too."""

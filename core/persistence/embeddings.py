@@ -10,7 +10,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.books import BookId, BookStatus, ChunkId, IdRange
 from core.embeddings import EmbeddingFingerprint
-from core.errors import NotFoundError
+from core.errors import JobLostError, NotFoundError
+from core.jobs import JobHold
 from core.persistence.book_rows import chunk_ids, get_row
 from core.persistence.bulk import insert_rows
 from core.persistence.database import Database, fetch
@@ -54,18 +55,26 @@ class SqlEmbeddingStore:
             )
             return list(connection.execute(query).scalars())
 
-    def append(self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors) -> int:
+    def append(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        vectors: StoredVectors,
+        hold: JobHold | None = None,
+    ) -> int:
         """Store embeddings, but for ids gone meanwhile; return the new generation.
 
         An embedding that is there already is replaced.
 
         Raises:
+            JobLostError: the job of `hold` is not held by its owner any more.
             ValueError: `rows` does not hold one row of the fingerprint's dimension for each id.
         """
         size = fingerprint.dimension * _BYTES_PER_COMPONENT
         if len(vectors.rows) != size * len(vectors.ids):
             raise ValueError(f"{len(vectors.ids)} vectors of {size} bytes were expected")
         with self._database.write() as connection:
+            if hold is not None:
+                _check(connection, hold)
             fingerprint_id = _id(connection, fingerprint)
             present = _books_of_chunks(connection, vectors.ids)
             rows = [
@@ -153,6 +162,12 @@ class SqlEmbeddingStore:
         while after is not None:
             with self._database.write() as connection:
                 after = _discard_slice(connection, _id(connection, fingerprint), after)
+
+
+def _check(connection: Connection, hold: JobHold) -> None:
+    # Nobody holds a job that is over.
+    if not fetch(connection, "SELECT 1 FROM jobs WHERE id = ? AND owner = ?", *hold):
+        raise JobLostError(f"Job {hold.job_id} is over, or another process has taken it.")
 
 
 def _row(connection: Connection, fingerprint: EmbeddingFingerprint) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from core.books import BookId, ChunkId
 from core.embeddings import EmbeddingFingerprint
 from core.errors import EmbeddingError
 from core.home import model_cache_dir
+from core.jobs import JobHold
 from core.persistence.library import Library
 from core.ports import StoredVectors
 from rag.chunking.fingerprint import passage_fingerprint
@@ -64,6 +65,7 @@ class EmbeddingStage:
     async def run(
         self,
         book_id: BookId,
+        hold: JobHold,
         should_stop: Callable[[], bool],
         on_progress: Callable[[int, int, int], Awaitable[None]],
     ) -> bool:
@@ -71,6 +73,7 @@ class EmbeddingStage:
 
         Args:
             book_id: a book whose text is stored.
+            hold: the job that this is done for.
             should_stop: asked before each batch; what is under way is still committed.
             on_progress: awaited after each commit with the characters of the batch, those
                 done by now, and those in all.
@@ -80,6 +83,7 @@ class EmbeddingStage:
 
         Raises:
             EmbeddingError: the model is missing or does not load.
+            JobLostError: the job is over, or another process has taken it.
             StorageError: the library refuses.
             NotFoundError: the book was removed meanwhile.
             WorkerDiedError: the worker process ended.
@@ -90,7 +94,7 @@ class EmbeddingStage:
             fingerprint.model, model_cache_dir(), should_stop
         ):
             return False
-        if not await self._embed(fingerprint, plan, should_stop, on_progress):
+        if not await self._embed(fingerprint, plan, hold, should_stop, on_progress):
             return False
         await self._database.run(self._library.embeddings.mark_embedded, fingerprint, book_id)
         return True
@@ -99,6 +103,7 @@ class EmbeddingStage:
         self,
         fingerprint: EmbeddingFingerprint,
         plan: _Plan,
+        hold: JobHold,
         should_stop: Callable[[], bool],
         on_progress: Callable[[int, int, int], Awaitable[None]],
     ) -> bool:
@@ -115,7 +120,8 @@ class EmbeddingStage:
                 continue
             batch = under_way.popleft()
             rows = await self._worker.receive_vectors()
-            await self._database.run(self._store, fingerprint, StoredVectors(batch.ids, rows))
+            vectors = StoredVectors(batch.ids, rows)
+            await self._database.run(self._store, fingerprint, vectors, hold)
             done += batch.character_count
             await on_progress(batch.character_count, done, plan.total_characters)
         return not to_send
@@ -163,9 +169,11 @@ class EmbeddingStage:
         total = sum(sizes.values())
         return _Plan(batches, total - sum(batch.character_count for batch in batches), total)
 
-    def _store(self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors) -> None:
+    def _store(
+        self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors, hold: JobHold
+    ) -> None:
         """Commit a batch, and spare the vector index from reading it again."""
-        generation = self._library.embeddings.append(fingerprint, vectors)
+        generation = self._library.embeddings.append(fingerprint, vectors, hold)
         rows = np.frombuffer(vectors.rows, dtype="<f2").astype(np.float16)
         ids = np.array(vectors.ids, dtype=np.int64)
         self._vectors.added(ids, rows.reshape(len(ids), fingerprint.dimension), generation)

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from core.books import BookId
 from core.errors import NotFoundError, PostilError
 from core.events import EventBus, JobChanged, JobFailed, JobProgressed
-from core.jobs import IngestJob, JobId, JobState
+from core.jobs import IngestJob, JobHold, JobId, JobState
 from core.persistence.owners import current_owner
 from core.ports import JobStore
 from rag.ingest.progress import Speedometer
@@ -64,6 +64,10 @@ class JobDesk:
     def holds(self, job_id: JobId) -> bool:
         """Say whether a job is held here, as far as was heard."""
         return job_id in self._held
+
+    def hold_on(self, job_id: JobId) -> JobHold:
+        """Return what shows the library that a job is held here."""
+        return JobHold(job_id, self._owner)
 
     async def create(self, source_path: str, book_id: BookId | None = None) -> IngestJob:
         """Queue a job, and hold it."""

@@ -205,11 +205,12 @@ class JobLoop:
         def should_stop() -> bool:
             return self._stopped or self._woken.is_set() or self._desk.is_paused(job.id)
 
+        hold = self._desk.hold_on(job.id)
         on_progress = partial(self._desk.advance, job)
         self._desk.stop_clock()
         try:
             is_done = await self._attempt(
-                job, lambda: self._embedding_stage.run(book_id, should_stop, on_progress)
+                job, lambda: self._embedding_stage.run(book_id, hold, should_stop, on_progress)
             )
         except EmbeddingError as error:
             # Words find the book; it is embedded at a later start, when the model is there.

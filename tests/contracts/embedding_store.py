@@ -9,8 +9,9 @@ import pytest
 
 from core.books import BookId, BookStatus, IdRange
 from core.embeddings import EmbeddingFingerprint
-from core.errors import NotFoundError
-from core.ports import BookStore, EmbeddingStore, StoredVectors
+from core.errors import JobLostError, NotFoundError
+from core.jobs import JobHold, JobState
+from core.ports import BookStore, EmbeddingStore, JobStore, StoredVectors
 from support.stored_books import store_book
 
 FINGERPRINT = EmbeddingFingerprint("model", "1", 4, "mean", True, "", "chunker/1")
@@ -25,7 +26,7 @@ def vectors(ids: list[int], value: float = 0.5) -> StoredVectors:
 
 
 class EmbeddingStoreContract:
-    """Inherit, and give fixtures `books` and `embeddings`, empty, of one library."""
+    """Inherit, and give fixtures `books`, `embeddings` and `jobs`, empty, of one library."""
 
     def ids(self, books: BookStore, book_id: BookId) -> list[int]:
         ids = books.chunk_range(book_id)
@@ -88,6 +89,27 @@ class EmbeddingStoreContract:
         embeddings.register(FINGERPRINT)
         with pytest.raises(ValueError, match="bytes"):
             embeddings.append(FINGERPRINT, StoredVectors(ids, b"too short"))
+
+    def test_who_lost_the_job_stores_nothing(
+        self, books: BookStore, embeddings: EmbeddingStore, jobs: JobStore
+    ) -> None:
+        book = store_book(books, TEXTS)
+        ids = self.ids(books, book.id)
+        embeddings.register(FINGERPRINT)
+        job = jobs.create("a.txt", book.id, owner="first")
+        first, second = (JobHold(job.id, owner) for owner in ("first", "second"))
+        embeddings.append(FINGERPRINT, vectors(ids[:2]), first)
+        jobs.release("first")
+        assert jobs.claim_next("second", 60.0) is not None
+        before = embeddings.generation(FINGERPRINT)
+        with pytest.raises(JobLostError):
+            embeddings.append(FINGERPRINT, vectors(ids[2:4]), first)
+        assert embeddings.generation(FINGERPRINT) == before
+        embeddings.append(FINGERPRINT, vectors(ids[2:3]), second)
+        jobs.set_state(job.id, JobState.CANCELLED)
+        with pytest.raises(JobLostError):
+            embeddings.append(FINGERPRINT, vectors(ids[3:4]), second)
+        assert embeddings.ids(FINGERPRINT) == ids[:3]
 
     def test_the_generation_grows_with_every_change(
         self, books: BookStore, embeddings: EmbeddingStore

@@ -10,6 +10,7 @@ import numpy as np
 from core.books import BookId, ChunkId, IdRange
 from core.embeddings import EmbeddingFingerprint
 from core.errors import NotFoundError
+from core.jobs import JobHold
 from core.ports import StoredVectors
 from rag.ports import Float16Array
 
@@ -52,7 +53,12 @@ class MemoryEmbeddingStore:
         if self._generation is None:
             self._generation = 0
 
-    def append(self, fingerprint: EmbeddingFingerprint, vectors: StoredVectors) -> int:
+    def append(
+        self,
+        fingerprint: EmbeddingFingerprint,
+        vectors: StoredVectors,
+        hold: JobHold | None = None,
+    ) -> int:
         size = 2 * self._dimension
         with self._lock:
             for place, chunk_id in enumerate(vectors.ids):

@@ -448,10 +448,12 @@ async def test_a_job_that_another_process_took_is_left_to_it(
 ) -> None:
     """As after a suspend, before the first heartbeat tells of it."""
     taken: list[IngestJob | None] = []
+    embedded_by_then: list[int] = []
 
     def take(event: Event) -> None:
         if isinstance(event, moment) and not taken:
             taken.append(site.library.jobs.claim_next(_FAR_AWAY, stale_after_s=0.0))
+            embedded_by_then.append(site.library.books.get(1).embedded_count)
 
     site.events.subscribe(take)
     async with site.running(_DEAF) as runner:
@@ -464,7 +466,9 @@ async def test_a_job_that_another_process_took_is_left_to_it(
         job = site.library.jobs.get(1)
         assert taken[0] is not None
         assert (job.owner, job.state) == (_FAR_AWAY, taken[0].state)
-        assert site.library.books.get(1).status is not BookStatus.FAILED
+        book = site.library.books.get(1)
+        assert book.status is not BookStatus.FAILED
+        assert book.embedded_count == embedded_by_then[0]
 
 
 async def test_who_lost_a_job_does_not_fail_its_book(
