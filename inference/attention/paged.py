@@ -38,19 +38,17 @@ class PagedStep:
     A row sees what rows of the same sequence before it have written in the same step.
     """
 
-    def __init__(self, cache: KVCache, slots: Tensor, rows: PagedRows, most_tokens: int) -> None:
+    def __init__(self, cache: KVCache, slots: Tensor, rows: PagedRows) -> None:
         """Make a step; the tensors may be filled anew and the step used again (CUDA graphs).
 
         Args:
             cache: keys and values.
             slots: (rows,) int64.
             rows: where the keys of each row lie.
-            most_tokens: the longest context.
         """
         self._cache = cache
         self._slots = slots
         self._rows = rows
-        self._most_tokens = most_tokens
 
     def attend(self, spec: AttentionSpec, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """See `AttentionStep.attend`."""
@@ -75,9 +73,7 @@ class PagedStep:
 
     def _decode(self, spec: AttentionSpec, query: Tensor) -> Tensor:
         keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
-        splits = split_count(
-            query.shape[0], spec.num_kv_heads, _processors(query.device), self._most_tokens
-        )
+        splits = split_count(query.shape[0], spec.num_kv_heads, _processors(query.device))
         return paged_decode(spec, query, keys, values, self._rows, splits)
 
 
@@ -94,7 +90,6 @@ class _MixedStep:
         self._rows: PagedRows | None = None
         if few:
             device = cache.device
-            self._most_tokens = max(span.length for span in few)
             positions = batch.positions
             if many:
                 rows = [row for span in few for row in range(span.row, span.row + span.tokens)]
@@ -118,15 +113,16 @@ class _MixedStep:
     def _decode(self, spec: AttentionSpec, query: Tensor) -> Tensor:
         assert self._rows is not None
         keys, values = self._cache.keys[spec.layer], self._cache.values[spec.layer]
-        splits = split_count(
-            query.shape[0], spec.num_kv_heads, _processors(query.device), self._most_tokens
-        )
+        splits = split_count(query.shape[0], spec.num_kv_heads, _processors(query.device))
         return paged_decode(spec, query, keys, values, self._rows, splits)
 
 
 def padded_tables(spans: Sequence[Span]) -> list[list[int]]:
-    """A block table for each token of the sequences, all of the same length."""
-    width = max(len(span.block_ids) for span in spans)
+    """A block table for each token of the sequences, all of the same length.
+
+    That is a multiple of 16: Triton compiles a kernel anew for a stride that is not.
+    """
+    width = -(-max(len(span.block_ids) for span in spans) // 16) * 16
     return [
         [*span.block_ids, *[0] * (width - len(span.block_ids))]
         for span in spans

@@ -21,6 +21,7 @@ from inference.attention.interface import AttentionSpec
 _TILE = 64
 # tl.dot wants at least this many rows.
 _LEAST_ROWS = 16
+_MOST_SPLITS = 32
 
 
 class PagedRows(NamedTuple):
@@ -37,17 +38,19 @@ class PagedRows(NamedTuple):
     block_size: int
 
 
-def split_count(rows: int, kv_heads: int, processors: int, most_tokens: int) -> int:
+def split_count(rows: int, kv_heads: int, processors: int) -> int:
     """Into how many parts to split each context so that the device is busy.
+
+    Powers of two, because each number is a kernel of its own to compile; parts of short contexts
+    may be empty.
 
     Args:
         rows: queries.
         kv_heads: heads of keys.
         processors: the device's multiprocessors.
-        most_tokens: the longest context.
     """
-    wanted = -(-2 * processors // (rows * kv_heads))
-    return max(1, min(wanted, -(-most_tokens // _TILE), 64))
+    wanted = 2 * processors // (rows * kv_heads)
+    return min(1 << max(wanted.bit_length() - 1, 0), _MOST_SPLITS)
 
 
 def paged_decode(

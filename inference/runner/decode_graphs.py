@@ -129,11 +129,9 @@ class DecodeGraphs:
         """
         self._model = model
         self._cache = cache
-        self._max_model_len = max_model_len
         self._record = record
-        self._inputs = DecodeInputs(
-            cache, max_blocks=-(-max_model_len // cache.block_size), scratch_block=scratch_block
-        )
+        max_blocks = -(-max_model_len // (16 * cache.block_size)) * 16  # as in `padded_tables`
+        self._inputs = DecodeInputs(cache, max_blocks=max_blocks, scratch_block=scratch_block)
         self._graphs: dict[int, tuple[Replay, DecodeOutput]] = {}
         self._seen: dict[int, int] = {}
         self._failed = False
@@ -167,7 +165,7 @@ class DecodeGraphs:
         token_ids, positions, slots = self._inputs.views(rows)
         tables = self._inputs.tables[:rows]
         paged = PagedRows(tables, positions, self._cache.block_size)
-        step = PagedStep(self._cache, slots, paged, self._max_model_len)
+        step = PagedStep(self._cache, slots, paged)
 
         def compute() -> DecodeOutput:
             logits = self._model.logits(self._model(token_ids, positions, step))
@@ -203,6 +201,10 @@ class CudaRecorder:
             compute()  # libraries and Triton get ready, which a recording does not allow
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(
+            graph,
+            pool=self._pool,
+            capture_error_mode="thread_local",  # other threads may go on using the device
+        ):
             output = compute()
         return graph.replay, output

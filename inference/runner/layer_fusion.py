@@ -77,7 +77,7 @@ class Probe:
         positions = torch.arange(rows, device=device)
         tables = torch.full((rows, 1), self._scratch_block, dtype=torch.int32, device=device)
         slots = positions + self._scratch_block * size
-        step = PagedStep(self._cache, slots, PagedRows(tables, positions, size), size)
+        step = PagedStep(self._cache, slots, PagedRows(tables, positions, size))
         rotation = self._rotary(positions)
         generator = torch.Generator(device).manual_seed(0)
         x = torch.randn(rows, self._hidden_size, generator=generator, device=device)

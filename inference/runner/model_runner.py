@@ -118,7 +118,9 @@ class ModelRunner:
                     hidden = self._model(batch.token_ids, batch.positions, step)
                 logits = self._model.logits(self._pick(hidden, rows))
                 return greedy_tokens(logits) if greedy else logits
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             raise DeviceError(
                 f"The device {self._device} ran out of memory in a step of "
                 f"{len(layout.token_ids)} tokens: {str(error).splitlines()[0]}"
@@ -157,6 +159,14 @@ class ModelRunner:
             scratch_block=scratch_block,
             record=record,
         )
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has an exception for it; MPS and the CPU have only a message."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    message = str(error)
+    return "out of memory" in message or "can't allocate memory" in message
 
 
 def _logit_rows(slices: Sequence[SequenceSlice], spans: Sequence[Span]) -> list[int]:

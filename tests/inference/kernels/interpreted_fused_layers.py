@@ -98,7 +98,7 @@ def test_fused_layers_compute_what_plain_ones_do(tmp_path: Path, name: str) -> N
         tokens = torch.randint(0, 64, (count,))
         outputs = []
         for model, cache in zip((plain, fused), caches, strict=True):
-            step = PagedStep(cache, slots, PagedRows(tables[:count], positions, 4), 12)
+            step = PagedStep(cache, slots, PagedRows(tables[:count], positions, 4))
             outputs.append(model.logits(model(tokens, positions, step)))
         torch.testing.assert_close(outputs[0], outputs[1], atol=1e-3, rtol=1e-4)
         done += count

@@ -135,6 +135,16 @@ def test_a_cache_that_does_not_fit_is_a_device_error(model: CausalLM) -> None:
         make_runner(model, num_blocks=2**40)
 
 
+def test_a_step_that_runs_out_of_memory_is_a_device_error(model: CausalLM) -> None:
+    runner = make_runner(model)
+    piece = SequenceSlice([3], 0, [0], 1)
+    too_much = model.register_forward_pre_hook(lambda *_: torch.empty(2**60))
+    with pytest.raises(DeviceError, match=r"ran out of memory in a step of 1 tokens: .*allocate"):
+        runner.run([piece])
+    too_much.remove()
+    assert runner.run([piece]).isfinite().all()
+
+
 @pytest.mark.corpus
 def test_the_golden_story_decoded_step_by_step(corpus: Path) -> None:
     folder = corpus / "models" / "stories260K"
