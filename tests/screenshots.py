@@ -289,6 +289,8 @@ async def take_look(home: Home, theme: Theme, folder: Path, name: str) -> None:
         theme.choose(look.theme)
         opened.window.resize(look.width, look.height)
         await until(opened.session.books.books)
+        await asyncio.sleep(1)  # what is to be embedded anew is queued by then
+        await until(lambda: opened.session.jobs.summary.active == 0, INGEST_S)
         await show_reading(opened, photographer)
         await show_answers(opened, photographer)
         await show_dialogs(opened, photographer)

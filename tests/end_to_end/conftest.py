@@ -35,10 +35,27 @@ def display() -> Iterator[str]:
         process.wait(10)
 
 
+def _check_qt(display: str) -> None:
+    """Skip where Qt lacks libraries for an X server; it says which."""
+    program = "from PySide6.QtGui import QGuiApplication; QGuiApplication([])"
+    environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.skip(f"Qt finds no X11: {done.stderr.strip()}")
+
+
 @pytest.fixture(scope="session")
 def tell(display: str, tmp_path_factory: pytest.TempPathFactory) -> Tell:
     """Play a story in a window of its own process, all on one home; a step that fails fails it."""
     home = tmp_path_factory.mktemp("home")
+    _check_qt(display)
     environment = os.environ | {
         "DISPLAY": display,
         "QT_QPA_PLATFORM": "xcb",
