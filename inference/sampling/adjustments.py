@@ -64,8 +64,7 @@ def _penalize_repetition(scores: Tensor, rows: Sequence[SamplingRow]) -> None:
     for at, (state, draft) in enumerate(rows):
         penalty = state.params.repetition_penalty
         if penalty != 1.0:
-            answer = _keys(state.counts_after(draft))
-            tokens = np.union1d(state.prompt_tokens, answer)
+            tokens = state.seen_after(draft)
             factor = min(max(penalty, 1 / _LARGEST), _LARGEST)
             entries.put(at, tokens, np.full(len(tokens), factor, dtype=np.float32))
     found = entries.tensors(scores.device)

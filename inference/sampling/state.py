@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inference.errors import InvalidParameterError
 from inference.requests import SamplingParams
 
+_NO_TOKENS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 _UNIFORM_BITS = 52  # so that the product with any sum of weights stays below that sum
 
 
@@ -52,7 +53,6 @@ class SamplingState:
         params: the request's.
         output_length: tokens generated so far.
         output_counts: how often each of them came.
-        prompt_tokens: the prompt's tokens, each once; empty where no penalty needs them.
         constraint: the grammar being matched; None: anything goes.
         is_plain_greedy: whether the choice is the likeliest token and nothing else is asked.
         is_adjusted: whether anything changes the logits before the choice.
@@ -83,9 +83,7 @@ class SamplingState:
         self.constraint = constraint
         self.output_length = 0
         self.output_counts: dict[int, int] = {}
-        self.prompt_tokens: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        if params.repetition_penalty != 1.0:
-            self.prompt_tokens = np.unique(np.asarray(prompt_token_ids, dtype=np.int64))
+        self._seen = _Seen(prompt_token_ids) if params.repetition_penalty != 1.0 else None
         for token_id in params.logit_bias:
             if not 0 <= token_id < vocab_size:
                 raise InvalidParameterError(
@@ -112,6 +110,8 @@ class SamplingState:
         """
         self.output_length += 1
         self.output_counts[token_id] = self.output_counts.get(token_id, 0) + 1
+        if self._seen is not None:
+            self._seen.add(token_id)
         if self.constraint is not None:
             self.constraint.advance(token_id)
 
@@ -127,6 +127,10 @@ class SamplingState:
         bits = int.from_bytes(blake2b(key, digest_size=8).digest()) >> (64 - _UNIFORM_BITS)
         return bits / (1 << _UNIFORM_BITS)
 
+    def seen_after(self, draft: Sequence[int]) -> NDArray[np.int64]:
+        """The tokens of prompt, answer and draft, each once; none where no penalty needs them."""
+        return _NO_TOKENS if self._seen is None else self._seen.tokens_with(draft)
+
     def counts_after(self, draft: Sequence[int]) -> dict[int, int]:
         """`output_counts` with drafted tokens counted too."""
         if not draft:
@@ -135,6 +139,29 @@ class SamplingState:
         for token_id in draft:
             counts[token_id] = counts.get(token_id, 0) + 1
         return counts
+
+
+class _Seen:
+    """A growing set of tokens, at hand as an array."""
+
+    def __init__(self, token_ids: Sequence[int]) -> None:
+        self._tokens = np.unique(np.asarray(token_ids, dtype=np.int64))
+        self._count = len(self._tokens)
+        self._known = set(self._tokens.tolist())
+
+    def add(self, token_id: int) -> None:
+        if token_id in self._known:
+            return
+        self._known.add(token_id)
+        if self._count == len(self._tokens):
+            self._tokens = np.resize(self._tokens, 2 * self._count + 64)
+        self._tokens[self._count] = token_id
+        self._count += 1
+
+    def tokens_with(self, draft: Sequence[int]) -> NDArray[np.int64]:
+        seen = self._tokens[: self._count]
+        new = [token_id for token_id in dict.fromkeys(draft) if token_id not in self._known]
+        return np.append(seen, np.asarray(new, dtype=np.int64)) if new else seen
 
 
 class SamplingRow(NamedTuple):
