@@ -12,6 +12,17 @@ from inference.errors import ModelConfigError, UnsupportedModelError
 
 RopeKind = Literal["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
 
+_ABOVE_ZERO = (
+    "rope_theta",
+    "factor",
+    "partial_rotary_factor",
+    "original_max_position_embeddings",
+    "low_freq_factor",
+    "high_freq_factor",
+    "beta_fast",
+    "beta_slow",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RopeConfig:
@@ -138,7 +149,7 @@ def _numbers(parameters: Mapping[str, object]) -> dict[str, float]:
     for key, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        if not (math.isfinite(value) and value > 0):
+        if not math.isfinite(value) or (value <= 0 and key in _ABOVE_ZERO):
             raise ModelConfigError(f"config.json has {key} = {value!r}; it must be above 0.")
         numbers[key] = float(value)
     return numbers

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from inference.errors import ModelConfigError
 from inference.rope_config import RopeConfig, RopeKind
 
 
@@ -26,7 +27,22 @@ def frequencies(rope: RopeConfig, served_tokens: int) -> tuple[Tensor, float]:
 
     Returns:
         (rotary_dim // 2,) in float32, in radians; and what cosine and sine are multiplied by.
+
+    Raises:
+        ModelConfigError: the parameters lead to nothing finite.
     """
+    try:
+        angles, factor = _scaled(rope, served_tokens)
+    except ArithmeticError as error:
+        raise ModelConfigError(
+            f"config.json has impossible {rope.kind} rope parameters."
+        ) from error
+    if not (angles.isfinite().all() and math.isfinite(factor)):
+        raise ModelConfigError(f"config.json has impossible {rope.kind} rope parameters.")
+    return angles, factor
+
+
+def _scaled(rope: RopeConfig, served_tokens: int) -> tuple[Tensor, float]:
     if rope.kind == "dynamic":
         return _dynamic(rope, served_tokens)
     if rope.kind == "longrope":

@@ -50,11 +50,13 @@ class DecoderBuilder:
         embedding = self.weights.embedding(
             f"{self.prefix}embed_tokens", config.vocab_size, config.hidden_size
         )
+        # Before the layers: while a tied, quantised head is made, its weights are there twice.
+        head = self.head(embedding)
         parts = DecoderParts(
             embedding=embedding,
             layers=[self.layer(index) for index in range(config.num_layers)],
             norm=self.norm(f"{self.prefix}norm", config.hidden_size),
-            head=self.head(embedding),
+            head=head,
             rotaries=[self._rotary(rope) for rope in self.ropes()],
             rotary_of_layer=[self.rope_of_layer(index) for index in range(config.num_layers)],
             embedding_scale=self.embedding_scale(),

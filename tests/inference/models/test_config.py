@@ -120,6 +120,29 @@ def test_long_and_short_factors_go_by_the_served_context(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rope_type": "yarn", "factor": 2.0, "rope_theta": 1.0},
+        {"rope_type": "linear"},
+        {"rope_type": "linear", "factor": 1e-300},
+        {"rope_type": "dynamic", "factor": 2.0, "partial_rotary_factor": 0.125},
+        {"rope_type": "llama3", "factor": 8.0},
+        {
+            "rope_type": "longrope",
+            "short_factor": [1.0] * 8,
+            "long_factor": [1.0] * 8,
+            "original_max_position_embeddings": 1,
+        },
+        {"rope_theta": 5e-324},
+    ],
+)
+def test_rotary_positions_that_cannot_be(parameters: dict[str, Any]) -> None:
+    config = ModelConfig.from_mapping({**_LLAMA, "rope_parameters": parameters})
+    with pytest.raises(ModelConfigError, match="rope"):
+        frequencies(config.rope, 256)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"vocab_size": None}, "vocab_size"),
