@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -87,16 +89,28 @@ class OnnxInt8Linear(Linear):
 
 
 class Int8Embedding(Embedding):
-    """A table in int8 with one scale for each row."""
+    """A table in int8 with one scale for each row.
+
+    Args:
+        weight: the table.
+        dtype: what comes out.
+        read: gives the table in memory of its own, where `weight` is mapped from a file.
+    """
 
     codes: Tensor
     scales: Tensor
 
-    def __init__(self, weight: Int8Weight, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        weight: Int8Weight,
+        dtype: torch.dtype,
+        read: Callable[[], Int8Weight] | None = None,
+    ) -> None:
         super().__init__(weight.codes.shape[0], weight.codes.shape[1])
         self.register_buffer("codes", weight.codes)
         self.register_buffer("scales", weight.scales)
         self._dtype = dtype
+        self._read = read
 
     def forward(self, token_ids: Tensor) -> Tensor:
         """Map token ids (...) to rows (..., embedding_dim)."""
@@ -104,14 +118,25 @@ class Int8Embedding(Embedding):
         return (rows * self.scales[token_ids][..., None]).to(self._dtype)
 
     def output_head(self) -> Linear:
-        """A linear layer over this table; ONNX Runtime keeps a copy in its own order."""
-        return int8_linear(Int8Weight(self.codes, self.scales))
+        """A linear layer over this table.
+
+        ONNX Runtime keeps a copy in its own order. Made of a mapped table, that copy would bring
+        all pages of the mapping into memory beside it, so the table is read once more.
+        """
+        weight = Int8Weight(self.codes, self.scales)
+        if self._read is not None and _onnx_input_block(weight) is not None:
+            weight = self._read()
+        return int8_linear(weight)
 
 
 def int8_linear(weight: Int8Weight, bias: Tensor | None = None) -> Linear:
     """The fastest int8 layer for where the weight is."""
-    in_features = weight.codes.shape[1]
-    block = next((size for size in _INPUT_BLOCKS if in_features % size == 0), None)
-    if block is not None and weight.codes.device.type == "cpu" and cpu.prefers_onnx():
-        return OnnxInt8Linear(weight, block, bias)
-    return Int8Linear(weight, bias)
+    block = _onnx_input_block(weight)
+    return Int8Linear(weight, bias) if block is None else OnnxInt8Linear(weight, block, bias)
+
+
+def _onnx_input_block(weight: Int8Weight) -> int | None:
+    """Inputs that ONNX Runtime rounds together; None: torch's own kernels serve."""
+    if weight.codes.device.type != "cpu" or not cpu.prefers_onnx():
+        return None
+    return next((size for size in _INPUT_BLOCKS if weight.codes.shape[1] % size == 0), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -87,10 +88,14 @@ class QuantizedScheme:
 
     def build_embedding(self, name: str, weight: LoadTensor) -> Embedding:
         """Make an embedding; from the cache it is mapped, and only the rows in use take memory."""
-        rounded = self._cached(name, mapped=self._device.type == "cpu")
-        if not isinstance(rounded, Int8Weight):
-            rounded = quantize_int8(weight().to(self._device))
-            self._store(name, codes=rounded.codes, scales=rounded.scales)
+        mapped = self._device.type == "cpu"
+        rounded = self._cached(name, mapped=mapped)
+        if isinstance(rounded, Int8Weight):
+            return Int8Embedding(
+                rounded, self._dtype, partial(self._read, name) if mapped else None
+            )
+        rounded = quantize_int8(weight().to(self._device))
+        self._store(name, codes=rounded.codes, scales=rounded.scales)
         return Int8Embedding(rounded, self._dtype)
 
     def finish(self) -> None:
@@ -108,6 +113,11 @@ class QuantizedScheme:
         if parts.keys() == {"codes", "scales"}:
             return Int8Weight(parts["codes"], parts["scales"])
         return None
+
+    def _read(self, name: str) -> Int8Weight:
+        rounded = self._cached(name)
+        assert isinstance(rounded, Int8Weight)
+        return rounded
 
     def _rounded(self, name: str, weight: LoadTensor) -> Int4Weight | Int8Weight:
         placed = weight().to(self._device)
