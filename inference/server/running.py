@@ -15,6 +15,9 @@ from inference.server.service import EngineService
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than clients keep one, so that none of them is
+closed here just as its client sends a request."""
 CLOSING_S = 5.0
 """How long replies may take to end once the engine has ended their answers."""
 
@@ -43,6 +46,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=round(grace_s + CLOSING_S),
             )
         )
