@@ -12,6 +12,11 @@ With AVX512_BF16 or AMX, F.linear in bfloat16 is the fastest throughout.
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -41,6 +46,25 @@ def prefers_onnx() -> bool:
     With AVX512, torch's are as fast as any measured.
     """
     return not has_avx512() and onnx_product.is_available()
+
+
+def return_freed_memory() -> None:
+    """Give memory that was freed back to the system, where the C library keeps it (glibc).
+
+    Packing leaves freed pieces of up to 32 MB behind each layer: without this a 1B model in int4
+    takes 1.3 GB instead of 0.95.
+    """
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    if sys.platform != "linux":
+        return None
+    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim
 
 
 def half_product(x: Tensor, weight: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from inference.errors import UnsupportedModelError
+from inference.linear import cpu
 from inference.linear.cache import QuantizedWeightCache
 from inference.linear.dense import DenseScheme
 from inference.linear.int4 import int4_linear
@@ -83,8 +84,12 @@ class QuantizedScheme:
         bias = None if bias is None else bias.to(device=self._device, dtype=self._dtype)
         rounded = self._cached(name) or self._rounded(name, weight)
         if isinstance(rounded, Int4Weight):
-            return int4_linear(rounded, bias)
-        return int8_linear(rounded, bias)
+            linear = int4_linear(rounded, bias)
+        else:
+            linear = int8_linear(rounded, bias)
+        del rounded
+        cpu.return_freed_memory()
+        return linear
 
     def build_embedding(self, name: str, weight: LoadTensor) -> Embedding:
         """Make an embedding; from the cache it is mapped, and only the rows in use take memory."""
