@@ -9,16 +9,14 @@ remains between two charges is work linear in what was paid for, so that the dea
 with each charge, holds. All of it is plain Python and works alike on every system.
 """
 
-# ruff: noqa: ANN401, N802 - a template's values have any type; Jinja2 names visitors after classes
+# ruff: noqa: ANN401 - a template's values have any type
 
 from __future__ import annotations
 
 import datetime
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any
 
 from jinja2 import Template, nodes
@@ -28,13 +26,12 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, _PassArg, pass_context
-from jinja2.visitor import NodeTransformer
 
 from inference.chat.template import TemplateLimitError
+from inference.chat.template_budget import OBJECT_UNITS, Budget, current_budget
+from inference.chat.template_rewriting import Charging
 
-_OBJECT = 16  # units that any value costs, beside its characters
 _MAX_NUMBER = 1_000_000  # no call takes a larger number
-_MAX_DEPTH = 64
 _FILTERS = (
     "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first",
     "float", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map",
@@ -43,102 +40,6 @@ _FILTERS = (
 )  # fmt: skip
 _REFUSED_METHODS = frozenset({"format_map", "translate", "encode"})
 _PLAIN_FORMAT = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w*\})*")
-
-
-class Budget:
-    """What one rendering may still do.
-
-    Attributes:
-        units: characters and values that may still be made.
-        deadline: when it has to be done, on `time.monotonic`'s clock.
-    """
-
-    __slots__ = ("deadline", "units")
-
-    def __init__(self, units: int, timeout_s: float) -> None:
-        self.units = units
-        self.deadline = time.monotonic() + timeout_s
-
-    def charge(self, units: int) -> None:
-        """Pay, before the work is done.
-
-        Raises:
-            TemplateLimitError: too much work, or too late.
-        """
-        self.units -= units + 1
-        if self.units < 0:
-            raise TemplateLimitError("The model's chat template builds too much text.")
-        if time.monotonic() > self.deadline:
-            raise TemplateLimitError("The model's chat template takes too long.")
-
-    def charge_value(self, value: object, times: int = 1) -> None:
-        """Pay for a copy, or several, of a value and of all that it holds."""
-        self.charge(self._size(value, 0) * times)
-
-    def _size(self, value: object, depth: int) -> int:
-        if depth > _MAX_DEPTH:
-            raise TemplateLimitError("The model's chat template nests values too deeply.")
-        if isinstance(value, str):
-            return len(value) + _OBJECT
-        if isinstance(value, int):
-            return _OBJECT + value.bit_length() // 8
-        if isinstance(value, Namespace):
-            value = value._Namespace__attrs
-        if isinstance(value, Mapping):
-            parts: Iterable[object] = (part for pair in value.items() for part in pair)
-        elif isinstance(value, list | tuple | set | frozenset):
-            parts = value
-        else:
-            return _OBJECT
-        total = _OBJECT
-        for part in parts:
-            self.charge(0)  # looking takes time too: what is shared is looked at again
-            total += self._size(part, depth + 1)
-        return total
-
-
-_budget: ContextVar[Budget] = ContextVar("budget")
-
-
-class _Charging(NodeTransformer):
-    """Rewrites a template so that what it does is charged."""
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:
-        self.generic_visit(node)
-        node.body.insert(
-            0, nodes.ExprStmt(_filtered(nodes.Const(None), "_tick"), lineno=node.lineno)
-        )
-        return node
-
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
-        return _filtered(self.generic_visit(node), "_tick")
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        self.generic_visit(node)
-        return _filtered(nodes.List(node.nodes), "_concat")
-
-    def visit_List(self, node: nodes.List) -> nodes.Node:
-        return _filtered(self.generic_visit(node), "_made")
-
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
-        return _filtered(self.generic_visit(node), "_made")
-
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
-        self.generic_visit(node)
-        return _filtered(node, "_made") if node.ctx == "load" else node
-
-    def visit_Output(self, node: nodes.Output) -> nodes.Node:
-        self.generic_visit(node)
-        node.nodes = [_filtered(_as_expression(child), "_made") for child in node.nodes]
-        return node
-
-
-def _as_expression(node: nodes.Node) -> nodes.Node:
-    return nodes.Const(node.data) if isinstance(node, nodes.TemplateData) else node
-
-
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno or 1)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -167,7 +68,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         parsed = super()._parse(source, name, filename)
-        rewritten: nodes.Template = _Charging().visit(parsed)
+        rewritten: nodes.Template = Charging().visit(parsed)
         rewritten.set_environment(self)
         return rewritten
 
@@ -187,14 +88,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("A chat template must not format texts but by {} and {name}.")
 
         def fill_in(*args: Any, **kwargs: Any) -> str:
-            _budget.get().charge_value([args, kwargs], 1 + text.count("{"))
+            current_budget.get().charge_value([args, kwargs], 1 + text.count("{"))
             return str(inner(*args, **kwargs))
 
         return fill_in
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Pay for the result of an operator, then compute it."""
-        budget = _budget.get()
+        budget = current_budget.get()
         if operator == "*":
             for value, times in ((left, right), (right, left)):
                 if isinstance(times, int):
@@ -215,7 +116,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             _charge_growth(__obj.__name__, receiver, args, kwargs)
         else:
             _check_numbers(args, kwargs)
-        _budget.get().charge(_OBJECT)
+        current_budget.get().charge(OBJECT_UNITS)
         return _paid_for(super().call(__context, __obj, *args, **kwargs))
 
 
@@ -256,11 +157,11 @@ def generate(template: Template, variables: Mapping[str, object], budget: Budget
         TemplateLimitError: the budget does not suffice.
         Exception: whatever else a template may raise.
     """
-    token = _budget.set(budget)
+    token = current_budget.set(budget)
     try:
         return template.render(variables)
     finally:
-        _budget.reset(token)
+        current_budget.reset(token)
 
 
 def _is_sequence(value: object) -> bool:
@@ -272,10 +173,10 @@ def _paid_for(value: Any) -> Any:
     if isinstance(value, Iterator):
         drawn = []
         for item in value:
-            _budget.get().charge(_OBJECT)
+            current_budget.get().charge(OBJECT_UNITS)
             drawn.append(item)
         value = drawn
-    _budget.get().charge_value(value)
+    current_budget.get().charge_value(value)
     return value
 
 
@@ -302,7 +203,7 @@ def _charge_growth(name: str, text: str, args: tuple[Any, ...], kwargs: Mapping[
         units = (text.count("\n") + 1) * max([longest, *numbers, 4])
     elif name in {"center", "ljust", "rjust", "zfill", "expandtabs"}:
         units = (text.count("\t") + 1) * max([*numbers, 8])
-    _budget.get().charge(units)
+    current_budget.get().charge(units)
 
 
 def _charged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -314,9 +215,9 @@ def _charged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(value, str):
             _charge_growth(name, value, args, kwargs)
         elif name == "join" and args and isinstance(args[0], str) and hasattr(value, "__len__"):
-            _budget.get().charge(len(value) * len(args[0]))
+            current_budget.get().charge(len(value) * len(args[0]))
         _check_numbers(args, kwargs)
-        _budget.get().charge_value(value)
+        current_budget.get().charge_value(value)
         first: tuple[Any, ...] = ()
         if passes is _PassArg.context:
             first = (context,)
@@ -330,17 +231,17 @@ def _charged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tick(_context: Context, value: Any) -> Any:
-    _budget.get().charge(1)
+    current_budget.get().charge(1)
     return value
 
 
 def _made(_context: Context, value: Any) -> Any:
-    _budget.get().charge_value(value)
+    current_budget.get().charge_value(value)
     return value
 
 
 def _concat(_context: Context, parts: list[Any]) -> str:
-    _budget.get().charge_value(parts)
+    current_budget.get().charge_value(parts)
     return "".join(map(str, parts))
 
 
@@ -354,7 +255,7 @@ def _to_json(
 ) -> str:
     """`tojson` as chat templates expect it: neither HTML nor ASCII escapes (transformers)."""
     wide = 1 if indent is None else 1 + min(int(indent), 16)
-    _budget.get().charge_value(value, wide)
+    current_budget.get().charge_value(value, wide)
     return json.dumps(
         value,
         ensure_ascii=ensure_ascii,

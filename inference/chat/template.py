@@ -121,7 +121,8 @@ class ChatTemplate:
         Raises:
             ChatTemplateError: the template refuses the messages, fails, or does too much.
         """
-        from inference.chat.sandbox import Budget, generate
+        from inference.chat.sandbox import generate
+        from inference.chat.template_budget import Budget
 
         size = len(json.dumps(variables, ensure_ascii=False))
         budget = Budget(_BASE_UNITS + _UNITS_PER_CHARACTER * size, _TIMEOUT_S)
