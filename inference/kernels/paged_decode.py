@@ -17,8 +17,8 @@ from torch import Tensor
 
 from inference.attention.interface import AttentionSpec
 
-# Keys that a program reads at a time.
-_TILE = 64
+# Bytes of a head up to which a program reads the longer tile: shared memory holds some of them.
+_LONG_TILE_BYTES = 256
 # tl.dot wants at least this many rows.
 _LEAST_ROWS = 16
 _MOST_SPLITS = 32
@@ -102,7 +102,7 @@ def paged_decode(
         block_groups=max(triton.next_power_of_2(groups), _LEAST_ROWS),
         head_dim=spec.head_dim,
         block_dim=block_dim,
-        tile=_TILE,
+        tile=64 if spec.head_dim * keys.element_size() <= _LONG_TILE_BYTES else 32,
         num_warps=4,
     )
     if splits > 1:
