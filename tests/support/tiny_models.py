@@ -152,8 +152,8 @@ TINY_MODELS: tuple[TinyModel, ...] = (
         "qwen2-yarn",
         Qwen2Config,
         {
-            **_rope("yarn", factor=4.0, original_max_position_embeddings=32),
-            "max_position_embeddings": 128,
+            **_rope("yarn", factor=4.0, original_max_position_embeddings=64),
+            "max_position_embeddings": 256,
         },
     ),
     TinyModel(
