@@ -144,7 +144,7 @@ def device_allocations() -> int | None:
 
 def print_percentiles(name: str, seconds: Sequence[float]) -> None:
     """Print the median, the 99th percentile and the worst."""
-    cuts = statistics.quantiles(seconds, n=100)
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     print(
         f"{name:28} {1000 * cuts[49]:8.2f} {1000 * cuts[98]:8.2f} {1000 * max(seconds):10.2f}"
         f" {len(seconds):9}"
