@@ -23,11 +23,13 @@ _HEADERS = {
 
 Result = TypeVar("Result")
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Made once: `json.dumps` would make an encoder for each event."""
+
 
 def event(document: dict[str, Any]) -> bytes:
     """Return a document as one event."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + text.encode("utf-8", "replace") + b"\n\n"
+    return b"data: " + _encode(document).encode("utf-8", "replace") + b"\n\n"
 
 
 class EventStream(Response):
