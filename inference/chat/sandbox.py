@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from jinja2 import Template, nodes
@@ -57,6 +57,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             "_tick": pass_context(_tick),
             "_made": pass_context(_made),
             "_concat": pass_context(_concat),
+            "_sliced": pass_context(_sliced),
         }
         kept = {name: self.globals[name] for name in ("range", "dict", "cycler", "joiner")}
         self.globals = {
@@ -75,6 +76,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Whether a template may look at an attribute."""
         if isinstance(obj, str) and attr in _REFUSED_METHODS:
+            return False
+        if isinstance(obj, int | float | bytes):  # bytes grow like texts, and numbers make bytes
             return False
         return bool(super().is_safe_attribute(obj, attr, value))
 
@@ -194,8 +197,9 @@ def _charge_growth(name: str, text: str, args: tuple[Any, ...], kwargs: Mapping[
     texts = [value for value in given if isinstance(value, str)]
     longest = max([len(value) for value in texts], default=0)
     units = 0
-    if name == "replace" and texts:
-        units = text.count(texts[0]) * longest
+    if name == "replace":
+        old = str(args[0] if args else kwargs.get("old", ""))
+        units = text.count(old) * max([len(str(value)) for value in given], default=0)
     elif name == "join":
         count = max([len(value) for value in given if hasattr(value, "__len__")], default=0)
         units = count * len(text)
@@ -212,12 +216,15 @@ def _charged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     @pass_context
     def paying(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str):
-            _charge_growth(name, value, args, kwargs)
-        elif name == "join" and args and isinstance(args[0], str) and hasattr(value, "__len__"):
-            current_budget.get().charge(len(value) * len(args[0]))
-        _check_numbers(args, kwargs)
+        given = [*args, *kwargs.values()]
+        if name == "sum" and any(_is_sequence(one) and not isinstance(one, str) for one in given):
+            raise SecurityError("A chat template must add up nothing but numbers.")
         current_budget.get().charge_value(value)
+        # What is given may be used with each of the values: between them, or to compare them with.
+        current_budget.get().charge_value(given, _count(name, value))
+        if isinstance(value, str) or name == "replace":
+            _charge_growth(name, str(value), args, kwargs)
+        _check_numbers(args, kwargs)
         first: tuple[Any, ...] = ()
         if passes is _PassArg.context:
             first = (context,)
@@ -228,6 +235,13 @@ def _charged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return _paid_for(function(*first, value, *args, **kwargs))
 
     return paying
+
+
+def _count(name: str, value: object) -> int:
+    """How many values a filter goes through: a text is one, unless its characters are joined."""
+    if isinstance(value, Sized) and (name == "join" or not isinstance(value, str)):
+        return max(1, len(value))
+    return 1
 
 
 def _tick(_context: Context, value: Any) -> Any:
@@ -245,6 +259,11 @@ def _concat(_context: Context, parts: list[Any]) -> str:
     return "".join(map(str, parts))
 
 
+def _sliced(_context: Context, value: Any) -> Any:
+    current_budget.get().charge(len(value) if isinstance(value, Sized) else 1)
+    return value
+
+
 def _to_json(
     _context: Context,
     value: Any,
@@ -255,7 +274,8 @@ def _to_json(
 ) -> str:
     """`tojson` as chat templates expect it: neither HTML nor ASCII escapes (transformers)."""
     wide = 1 if indent is None else 1 + min(int(indent), 16)
-    current_budget.get().charge_value(value, wide)
+    between = sum(map(len, separators)) if separators else 0
+    current_budget.get().charge_value(value, wide + between)
     return json.dumps(
         value,
         ensure_ascii=ensure_ascii,

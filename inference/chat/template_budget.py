@@ -14,6 +14,7 @@ OBJECT_UNITS = 16
 """What any value costs, beside its characters."""
 
 _MAX_DEPTH = 64
+_MAX_BITS = 4096  # dividing large numbers takes time that nobody can interrupt
 
 
 class Budget:
@@ -52,7 +53,9 @@ class Budget:
         if isinstance(value, str):
             return len(value) + OBJECT_UNITS
         if isinstance(value, int):
-            return OBJECT_UNITS + value.bit_length() // 8
+            if value.bit_length() > _MAX_BITS:
+                raise TemplateLimitError("The model's chat template computes too large a number.")
+            return OBJECT_UNITS
         if isinstance(value, Namespace):
             value = value._Namespace__attrs
         if isinstance(value, Mapping):

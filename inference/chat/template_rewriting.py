@@ -11,8 +11,8 @@ from jinja2.visitor import NodeTransformer
 class Charging(NodeTransformer):
     """Puts filters of the sandbox's around loops' bodies, comparisons, values and output.
 
-    `_tick` pays for one turn, `_made` for a value with all that it holds, and `_concat` for the
-    parts of a text before they are put together.
+    `_tick` pays for one turn, `_made` for a value with all that it holds, `_sliced` for the places
+    of a slice, and `_concat` for the parts of a text before they are put together.
     """
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
@@ -28,6 +28,11 @@ class Charging(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes), "_concat")
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        is_slice = isinstance(node.arg, nodes.Slice)
+        return _filtered(node, "_sliced") if is_slice else node
 
     def visit_List(self, node: nodes.List) -> nodes.Node:
         return _filtered(self.generic_visit(node), "_made")

@@ -40,6 +40,15 @@ ENORMOUS = [
     "{{ ('{0}' * 1000).format('a' * 100000) }}",
     "{{ " + " ~ ".join(["('b' * 1000000)"] * 500) + " }}",
     "{{ range(1000000000) | list }}",
+    "{{ range(100000) | join(d='" + "b" * 100000 + "') }}",
+    "{{ 'aaaaaaaa' | join(['" + "b" * 500000 + "']) }}",
+    "{{ '" + "a" * 50000 + "' | replace(new='" + "b" * 100000 + "', old='a') }}",
+    "{{ '" + "1" * 50000 + "' | replace(1, '" + "b" * 100000 + "') }}",
+    "{{ range(50000) | list | replace(',', '" + "b" * 100000 + "') }}",
+    "{{ range(20000) | list | tojson(separators=('" + "b" * 100000 + "', ':')) }}",
+    "{% set x = range(50000) | list %}" + "{% set y = x[:] %}" * 100,
+    "{% set x = range(20000) | list %}{{ x | select('in', range(30000, 50000) | list) | list }}",
+    "{{ '" + "f" * 50000 + "' | int(0, 16) is divisibleby 3 }}",
 ]
 
 REFUSED = [
@@ -64,6 +73,8 @@ REFUSED = [
     "{{ raise_exception('no') }}",
     "{{ 1 / 0 }}",
     "{{ messages | tojson(indent='x') }}",
+    "{{ (0).to_bytes(100, 'big') }}",
+    "{{ range(1000) | batch(1) | sum(start=[]) }}",
 ]
 
 
@@ -120,6 +131,7 @@ def test_what_is_given_is_not_changed() -> None:
         ("{{ {'b': '<é>', 'a': [1]} | tojson }}", '{"b": "<é>", "a": [1]}'),
         ("{{ {'a': 1} | tojson(indent=2) }}", '{\n  "a": 1\n}'),
         ("{{ {'b': 2, 'a': 1}.items() | list }}{{ dict(a=1).get('a') }}", "[('b', 2), ('a', 1)]1"),
+        ("{{ 'a-b' | replace('-', '+') }}{{ 11 | replace(1, 'x') }}{{ [1, 2] | join(d='; ') }}{{ [1, 2] | sum }}", "a+bxx1; 23"),
         ("{{ 'a-b'.split('-')[-1] }}{{ ' x '.strip() }}{{ 'abc'[::-1] }}", "bxcba"),
         ("{% generation %}said{% endgeneration %}", "said"),
         ("{{ strftime_now('%Y') | length }}", "4"),
