@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as Tokens
@@ -15,6 +16,8 @@ from inference.scheduling.sequence import Sequence
 from inference.speculation import PromptLookup
 from inference.text.stop_strings import StopStrings
 from inference.text.stream_decoder import StreamDecoder
+
+log = logging.getLogger(__name__)
 
 Deliver = Callable[[OutputPiece], None]
 
@@ -111,8 +114,15 @@ class ActiveRequest:
         return self._piece(text, token_ids, logprobs)
 
     def end(self, reason: FinishReason, error: Exception | None = None) -> OutputPiece:
-        """Return the last piece of a request that ends before its answer does."""
-        return self._piece("", (), (), reason, error=error)
+        """Return the last piece of a request that ends before its answer does.
+
+        It is made whatever state the request is in: text that cannot be completed is left out.
+        """
+        try:
+            return self._piece("", (), (), reason, error=error)
+        except Exception:
+            log.exception("the text that a request held back is lost")
+            return self._last("", (), (), reason, error=error)
 
     def _append(
         self, token_id: int, new_tokens: int
@@ -151,10 +161,22 @@ class ActiveRequest:
                 tuple(token_ids),
                 tuple(logprobs),
             )
-        self.is_over = True
         if not isinstance(stop_reason, str):  # what follows a stop string is no part of the answer
             rest, stop = self._stops.push(self._decoder.flush())
             text += rest if stop is not None else rest + self._stops.flush()
+        return self._last(text, token_ids, logprobs, reason, stop_reason, error=error)
+
+    def _last(
+        self,
+        text: str,
+        token_ids: Tokens[int],
+        logprobs: Tokens[TokenLogprobs],
+        reason: FinishReason,
+        stop_reason: str | int | None = None,
+        *,
+        error: Exception | None = None,
+    ) -> OutputPiece:
+        self.is_over = True
         return OutputPiece(
             self.request.request_id,
             self.request.choice,
