@@ -17,6 +17,8 @@ from inference.linear.quantize import Int8Weight
 _MOST_PACKED_ROWS = 16
 # It silently leaves out the inputs after the last whole vector of this many.
 _PACKED_VECTOR = 32
+# About the largest code; a power of two.
+_CODES = 128.0
 # MatMulNBits rounds its input in blocks of this many; one that divides the input is taken.
 _INPUT_BLOCKS = (128, 64, 32, 16)
 
@@ -60,7 +62,11 @@ class Int8Linear(Linear):
         return cpu.tiled_product(rows.bfloat16(), self.codes)
 
     def _on_device(self, rows: Tensor) -> Tensor:
-        return functional.linear(rows, self.codes.to(rows.dtype))
+        codes = self.codes.to(rows.dtype)
+        if rows.dtype != torch.float16:
+            return functional.linear(rows, codes)
+        # Sums of whole codes would pass float16's largest number. These halvings lose nothing.
+        return functional.linear(rows, codes.mul_(1.0 / _CODES)).float() * _CODES
 
 
 class OnnxInt8Linear(Linear):

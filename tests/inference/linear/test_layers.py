@@ -140,6 +140,15 @@ def test_float32_is_left_to_torch() -> None:
     assert torch.equal(dense_linear(weight)(x), torch.nn.functional.linear(x, weight))
 
 
+def test_sums_of_int8_codes_stay_within_float16() -> None:
+    weight = _normal(64, 4096).abs()
+    layer = Int8Linear(quantize_int8(weight))
+    rows = _normal(20, 4096, seed=1).abs().half()
+    expected = rows.double() @ weight.double().t()
+    output = (layer._on_device(rows) * layer.scales).double()
+    assert (output - expected).norm() < TOLERANCE * expected.norm()
+
+
 def test_an_int8_embedding_is_its_own_output_head() -> None:
     table = _normal(96, 64)
     rounded = quantize_int8(table)
