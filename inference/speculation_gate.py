@@ -67,7 +67,8 @@ class SpeculationGate:
             return {}
         if self._mode == "always":
             return self._within_limit({sequence: guess for sequence, _, guess in guesses})
-        if self._balance_s < -self._plain_s.get(generating.bit_length(), 0.0):
+        plain_s = self._plain_s.get(generating.bit_length())
+        if plain_s is None or self._balance_s < -plain_s:
             return {}
         return self._best(generating, guesses)
 

@@ -78,6 +78,18 @@ def test_rows_that_become_dear_are_noticed() -> None:
     assert quoting.run(2000) < 1.05 * 2000
 
 
+def test_nothing_is_drafted_before_a_plain_step_of_as_many_sequences_was_measured() -> None:
+    both = [Quoting(slope=0.0) for _ in range(2)]
+    for quoting in both:
+        quoting.run(50)
+        assert quoting.drafted
+    gate = both[0].gate
+    lookups = [(quoting.sequence, quoting.lookup) for quoting in both]
+    assert gate.choose(lookups) == {}
+    gate.observe(2, 0, 2, PLAIN_S)
+    assert len(gate.choose(lookups)) == 2
+
+
 def test_always_and_never() -> None:
     always, never = Quoting(3.0, mode="always"), Quoting(0.0, mode="never")
     always.run(100)
