@@ -57,7 +57,7 @@ class BlockManager:
         self.num_blocks = num_blocks
         self.block_size = block_size
         self._seed = seed
-        self._share_prefixes = share_prefixes
+        self.share_prefixes = share_prefixes
         self.clear()
 
     def clear(self) -> None:
@@ -104,7 +104,7 @@ class BlockManager:
                 the logits after it are wanted.
         """
         matched: list[int] = []
-        if not self._share_prefixes:
+        if not self.share_prefixes:
             return matched
         for key in chain.keys[: (num_tokens - 1) // self.block_size]:
             block = self._published.get(key.digest)
@@ -159,7 +159,7 @@ class BlockManager:
             chain: the sequence's keys, for all of `computed_tokens`.
             computed_tokens: tokens whose keys and values are in the cache.
         """
-        if not self._share_prefixes:
+        if not self.share_prefixes:
             return
         for index in range(table.published, computed_tokens // self.block_size):
             block, key = table.block_ids[index], chain.keys[index]

@@ -195,6 +195,8 @@ class Scheduler:
 
     def _is_worth_waiting(self, sequence: Sequence, grants: Mapping[Sequence, int]) -> bool:
         """Say whether this very step computes a block that the sequence could share afterwards."""
+        if not self._blocks.share_prefixes:
+            return False
         for other in grants:
             index = other.computed_tokens // self._blocks.block_size
             shareable = (len(sequence.token_ids) - 1) // self._blocks.block_size

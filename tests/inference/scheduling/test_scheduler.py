@@ -201,6 +201,12 @@ def test_equal_prompts_are_computed_once() -> None:
     assert sequences[3].cached_tokens == 40
 
 
+def test_equal_prompts_do_not_wait_for_each_other_where_nothing_is_shared() -> None:
+    bench = Bench(share_prefixes=False)
+    prompts = [bench.add([1] * 8, 2) for _ in range(2)]
+    assert [piece.sequence for piece in bench.step()] == prompts
+
+
 def test_generated_tokens_are_found_by_the_next_turn() -> None:
     bench = Bench()
     first = bench.add([1] * 5, 12)
