@@ -116,7 +116,7 @@ class ModelRunner:
                     batch = layout.on(self._device)
                     step = self._attention.begin(batch)
                     hidden = self._model(batch.token_ids, batch.positions, step)
-                logits = self._model.logits(self._pick(hidden, rows))
+                logits = self._logits(self._pick(hidden, rows))
                 return greedy_tokens(logits) if greedy else logits
         except RuntimeError as error:
             if not _is_out_of_memory(error):
@@ -139,6 +139,11 @@ class ModelRunner:
             return False
         with torch.no_grad():
             return self._graphs.record_next()
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        if not len(hidden):  # no kernel is asked to multiply nothing: some refuse
+            return hidden.new_empty((0, self._model.config.vocab_size))
+        return self._model.logits(hidden)
 
     def _pick(self, values: Tensor, rows: list[int]) -> Tensor:
         if len(rows) == values.shape[0]:

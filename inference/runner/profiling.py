@@ -53,7 +53,13 @@ def _measured(
 ) -> int:
     blocks = list(range(-(-max_step_tokens // DEFAULT_BLOCK_SIZE)))
     step = SequenceSlice([0] * max_step_tokens, 0, blocks, 1)
-    runner = ModelRunner(model, num_blocks=len(blocks), device=device, dtype=dtype)
+    runner = ModelRunner(
+        model,
+        num_blocks=len(blocks),
+        device=device,
+        dtype=dtype,
+        max_model_len=max_step_tokens,
+    )
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     runner.run([step])

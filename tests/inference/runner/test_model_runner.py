@@ -97,6 +97,18 @@ def test_only_the_rows_asked_for_come_back(model: CausalLM) -> None:
     assert none.shape == (0, model.config.vocab_size)
 
 
+def test_a_step_without_logits_asks_no_head_for_them(
+    model: CausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(hidden: Tensor) -> Tensor:
+        raise AssertionError(f"{len(hidden)} rows")
+
+    monkeypatch.setattr(model, "logits", refuse)
+    slices = [SequenceSlice([1, 2, 3], 0, [0], 0)]
+    assert make_runner(model).run(slices).shape == (0, model.config.vocab_size)
+    assert make_runner(model).run_greedy(slices) == []
+
+
 def test_the_greedy_choice(model: CausalLM) -> None:
     runner = make_runner(model)
     slices = [SequenceSlice([3, 4, 5], 0, [0], 2), SequenceSlice([9], 0, [9], 1)]
