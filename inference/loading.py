@@ -81,6 +81,7 @@ def load(folder: Path, options: LoadingOptions, on_progress: OnProgress) -> Load
         InvalidParameterError: an option is out of range.
     """
     on_progress("configuration", 0.0)
+    _require_counts(options)
     config = ModelConfig.from_folder(folder)
     _require_context(options.max_model_len, config)
     device = choose_device(options.device)
@@ -203,6 +204,13 @@ def choose_dtype(
         return stored
     dense = stored == torch.bfloat16 and quantization == "none"
     return torch.bfloat16 if dense or multiplies_bfloat16() else torch.float32
+
+
+def _require_counts(options: LoadingOptions) -> None:
+    for name in ("max_batch", "max_step_tokens", "max_waiting"):
+        count = getattr(options, name)
+        if count is not None and count < 1:
+            raise InvalidParameterError(name, f"{name} must be at least 1.")
 
 
 def _require_context(max_model_len: int | None, config: ModelConfig) -> None:

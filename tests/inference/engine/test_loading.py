@@ -77,6 +77,14 @@ def test_limits_follow_the_options(model_folder: Path) -> None:
         Engine.from_pretrained(model_folder / "nothing here", device="cpu")
 
 
+@pytest.mark.parametrize("name", ["max_batch", "max_step_tokens", "max_waiting"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_counts_below_one_are_refused_by_name(model_folder: Path, name: str, count: int) -> None:
+    with pytest.raises(InvalidParameterError, match="at least 1") as refusal:
+        Engine.from_pretrained(model_folder, device="cpu", **{name: count})  # type: ignore[arg-type]
+    assert refusal.value.parameter == name
+
+
 def test_limits_under_which_a_request_could_hang_are_refused() -> None:
     with pytest.raises(ValueError, match="max_step_tokens"):
         SchedulingLimits(10, 10, 4, 4, 0, 1)
