@@ -16,7 +16,7 @@ from inference.open_requests import OpenRequests
 from inference.outputs import FinishReason, OutputPiece
 from inference.runner.model_runner import ModelRunner
 from inference.runner.slices import SequenceSlice
-from inference.sampling.sampler import Sampled, Sampler
+from inference.sampling.sampler import Sampled, Sampler, chosen
 from inference.sampling.state import SamplingRow
 from inference.scheduling.limits import SchedulingLimits
 from inference.scheduling.scheduler import ScheduledSlice, Scheduler
@@ -211,8 +211,9 @@ class EngineLoop:
                 rows.extend(
                     SamplingRow(state, piece.draft[:end]) for end in range(1, len(piece.draft) + 1)
                 )
-        logits = self._runner.run(slices)
-        return self._sampler.sample(logits, rows) if rows else []
+        if all(row.state.is_plain_greedy for row in rows):  # the choice is part of a CUDA graph
+            return [chosen(token_id) for token_id in self._runner.run_greedy(slices)]
+        return self._sampler.sample(self._runner.run(slices), rows)
 
     def _settle(self, scheduled: ScheduledSlice, sampled: list[Sampled]) -> int:
         """Give a sequence what a step computed of it, and its caller the piece.

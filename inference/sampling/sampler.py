@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inference.errors import EngineError, GrammarError, NumericalError
 from inference.outputs import TokenLogprobs
+from inference.runner.greedy import greedy_tokens
 from inference.sampling.adjustments import adjusted
 from inference.sampling.drawing import draw
 from inference.sampling.logprobs import raw_logprobs
@@ -54,12 +55,12 @@ class Sampler:
         if not rows:
             return []
         if all(row.state.is_plain_greedy for row in rows):
-            return [_sampled(token_id) for token_id in _greedy(logits).tolist()]
+            return [chosen(token_id) for token_id in greedy_tokens(logits).tolist()]
         return self._sample_mixed(logits.float(), rows)
 
     def _sample_mixed(self, logits: Tensor, rows: Sequence[SamplingRow]) -> list[Sampled]:
         scores, failures = adjusted(logits, rows)
-        tokens = _greedy(scores)
+        tokens = greedy_tokens(scores)
         drawing = [at for at, row in enumerate(rows) if row.state.params.temperature > 0.0]
         if drawing:
             picked = torch.tensor(drawing, device=logits.device)
@@ -69,26 +70,18 @@ class Sampler:
             )
             tokens[picked] = torch.where(tokens[picked] == _UNSOUND, _UNSOUND, drawn)
         if scores is not logits:
-            tokens = torch.where(_greedy(logits) == _UNSOUND, _UNSOUND, tokens)
+            tokens = torch.where(greedy_tokens(logits) == _UNSOUND, _UNSOUND, tokens)
         logprobs = raw_logprobs(logits, tokens, rows)
         return [
-            _sampled(token_id, logprobs.get(at), failures.get(at))
+            chosen(token_id, logprobs.get(at), failures.get(at))
             for at, token_id in enumerate(tokens.tolist())
         ]
 
 
-def _greedy(logits: Tensor) -> Tensor:
-    """The likeliest token of each row; -1 where the logits are NaN or infinite.
-
-    NaN counts as the greatest value, so the one value found tells whether there is any.
-    """
-    highest, likeliest = logits.max(dim=-1)
-    return torch.where(highest.isfinite(), likeliest, _UNSOUND)
-
-
-def _sampled(
+def chosen(
     token_id: int, logprobs: TokenLogprobs | None = None, failure: GrammarError | None = None
 ) -> Sampled:
+    """Return what was chosen, as an error where there was nothing sound to choose."""
     if failure is not None:
         return Sampled(_UNSOUND, error=failure)
     if token_id == _UNSOUND:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,15 @@ from inference.errors import (
 )
 from inference.outputs import OutputPiece
 from inference.requests import GenerationRequest, SamplingParams
+from inference.runner.greedy import greedy_tokens
 from inference.runner.model_runner import ModelRunner
 from inference.runner.slices import SequenceSlice
+from inference.text.stream_decoder import StreamDecoder
 from support.collecting import Collector, submit
 
 LONG = SamplingParams(temperature=0.0, max_tokens=400, ignore_eos=True)
 SHORT = SamplingParams(temperature=0.0, max_tokens=5, ignore_eos=True)
 CURSED = 7  # a token that makes the model fail in these tests
-Run = Callable[[ModelRunner, Sequence[SequenceSlice]], torch.Tensor]
 
 
 @pytest.fixture
@@ -52,20 +53,22 @@ def _assert_idle(engine: Engine) -> None:
 
 
 def test_nan_fails_one_request_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = ModelRunner.run
+    run = ModelRunner._run
 
-    def run_with_nan(runner: ModelRunner, slices: Sequence[SequenceSlice]) -> torch.Tensor:
-        logits = run(runner, slices).clone()
+    def run_with_nan(
+        runner: ModelRunner, slices: Sequence[SequenceSlice], *, greedy: bool
+    ) -> torch.Tensor:
+        logits = run(runner, slices, greedy=False).clone()
         row = 0
         for piece in slices:
             if CURSED in piece.token_ids:
                 logits[row : row + piece.logit_rows] = torch.nan
             row += piece.logit_rows
-        return logits
+        return greedy_tokens(logits) if greedy else logits
 
     healthy = engine.generate([[1, 2, 3]], SHORT)
     with monkeypatch.context() as patched:
-        patched.setattr(ModelRunner, "run", run_with_nan)
+        patched.setattr(ModelRunner, "_run", run_with_nan)
         collector = Collector()
         submit(engine, collector, "well", [1, 2, 3], SHORT)
         submit(engine, collector, "ill", [CURSED] * 40, SHORT)
@@ -84,14 +87,16 @@ def test_nan_fails_one_request_alone(engine: Engine, monkeypatch: pytest.MonkeyP
 def test_a_bug_in_a_step_fails_the_requests_of_that_step(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = ModelRunner.run
+    run = ModelRunner._run
 
-    def run_with_bug(runner: ModelRunner, slices: Sequence[SequenceSlice]) -> torch.Tensor:
+    def run_with_bug(
+        runner: ModelRunner, slices: Sequence[SequenceSlice], *, greedy: bool
+    ) -> torch.Tensor:
         if any(CURSED in piece.token_ids for piece in slices):
             raise ZeroDivisionError("a bug")
-        return run(runner, slices)
+        return run(runner, slices, greedy=greedy)
 
-    monkeypatch.setattr(ModelRunner, "run", run_with_bug)
+    monkeypatch.setattr(ModelRunner, "_run", run_with_bug)
     collector = Collector()
     submit(engine, collector, "in the step", [1, 2], LONG)
     collector.wait_for_tokens("in the step")
@@ -118,6 +123,34 @@ def test_a_step_that_cannot_be_planned_fails_and_the_engine_goes_on(
         collector = Collector()
         submit(engine, collector, "a", [1], SHORT)
         assert collector.last("a").finish_reason == "error"
+    _assert_sound(engine)
+
+
+@pytest.mark.expects_logs
+def test_a_text_that_cannot_be_decoded_fails_one_request_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push, flush = StreamDecoder.push, StreamDecoder.flush
+    broken: list[StreamDecoder] = []
+
+    def push_once(decoder: StreamDecoder, token_ids: Sequence[int]) -> str:
+        if not broken:
+            broken.append(decoder)
+            raise ZeroDivisionError("a bug")
+        return push(decoder, token_ids)
+
+    def flush_unless_broken(decoder: StreamDecoder) -> str:
+        if decoder in broken:
+            raise ZeroDivisionError("the same bug")
+        return flush(decoder)
+
+    monkeypatch.setattr(StreamDecoder, "push", push_once)
+    monkeypatch.setattr(StreamDecoder, "flush", flush_unless_broken)
+    collector = Collector()
+    submit(engine, collector, "ill", [1, 2], SHORT)
+    error = collector.last("ill").error
+    assert isinstance(error, EngineError)
+    assert "a bug" in str(error)
     _assert_sound(engine)
 
 
