@@ -145,6 +145,10 @@ class Weights:
         if self._on_progress is not None:
             self._on_progress(1.0)
 
+    def abandon(self) -> None:
+        """Call instead where the model could not be built."""
+        self._scheme.abandon()
+
     def _biases(self, names: Sequence[str], out_features: Sequence[int]) -> Tensor:
         parts = [
             self._read(f"{name}.bias", (out,))

@@ -96,6 +96,12 @@ class QuantizedWeightCache:
             self._give_up(self._writer, error)
         self._writer = None
 
+    def abandon(self) -> None:
+        """Remove what was stored but not finished."""
+        if self._writer is not None:
+            self._writer.abandon()
+        self._writer = None
+
     @staticmethod
     def _read(file: SafetensorsFile, key: str, *, mapped: bool) -> Tensor:
         if mapped:

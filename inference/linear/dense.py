@@ -94,5 +94,8 @@ class DenseScheme:
     def finish(self) -> None:
         """Nothing is cached."""
 
+    def abandon(self) -> None:
+        """Nothing is cached."""
+
     def _place(self, tensor: Tensor) -> Tensor:
         return tensor.to(device=self.device, dtype=self.dtype)

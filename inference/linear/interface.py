@@ -79,6 +79,9 @@ class LinearScheme(Protocol):
     def finish(self) -> None:
         """Call once after the last layer: writes the cache where there is something new."""
 
+    def abandon(self) -> None:
+        """Call instead where a layer could not be made: nothing half written is left behind."""
+
 
 class PackedScheme(Protocol):
     """Makes layers from a checkpoint that is quantised already."""

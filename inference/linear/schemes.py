@@ -108,6 +108,11 @@ class QuantizedScheme:
         if self._cache is not None:
             self._cache.finish()
 
+    def abandon(self) -> None:
+        """Write no cache."""
+        if self._cache is not None:
+            self._cache.abandon()
+
     def _cached(self, name: str, *, mapped: bool = False) -> Int4Weight | Int8Weight | None:
         found = None if self._cache is None else self._cache.load(name, mapped=mapped)
         if found is None:

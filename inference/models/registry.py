@@ -77,8 +77,12 @@ def load_model(
         quantized=quantization != "none" or packed is not None,
         on_progress=on_progress,
     )
-    model = builder(config, weights, max_model_len or config.context_tokens).build()
-    weights.finish()
+    try:
+        model = builder(config, weights, max_model_len or config.context_tokens).build()
+        weights.finish()
+    except BaseException:
+        weights.abandon()
+        raise
     return model.eval()
 
 

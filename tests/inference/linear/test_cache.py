@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from inference.errors import UnsupportedModelError
+from inference.errors import CheckpointError, UnsupportedModelError
 from inference.linear import cache as cache_module
 from inference.linear.interface import Quantization
 from inference.linear.schemes import linear_scheme
+from inference.models.registry import load_model
+from support.chat_model import write_chat_model
 
 CPU = torch.device("cpu")
 
@@ -182,6 +184,17 @@ def test_a_header_too_long_for_its_room_is_not_written(
 ) -> None:
     monkeypatch.setattr(cache_module, "_LEAST_HEADER_BYTES", 16)
     _build(folder)
+    assert _files(folder) == []
+
+
+def test_a_load_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = write_chat_model(tmp_path / "model")
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    del tensors["model.norm.weight"]
+    save_file(tensors, path)
+    with pytest.raises(CheckpointError, match=r"model\.norm"):
+        load_model(folder, device=CPU, dtype=torch.float32, quantization="int4")
     assert _files(folder) == []
 
 
