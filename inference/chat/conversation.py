@@ -60,9 +60,11 @@ def _turn(message: ChatMessage) -> Turn:
 
 def _parsed(arguments: str) -> object:
     try:
-        return json.loads(arguments)
+        parsed = json.loads(arguments)
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a character is no text to encode
     except (ValueError, RecursionError):
         return arguments
+    return parsed
 
 
 def tool_documents(tools: Sequence[Tool]) -> list[Turn]:

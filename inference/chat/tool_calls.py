@@ -26,6 +26,7 @@ _MISTRAL_BEGIN, _MISTRAL_ARGUMENTS = "[TOOL_CALLS]", "[ARGS]"
 _LLAMA_BEGIN = "<|python_tag|>"
 _LLAMA_HEADS = ('{"name":', '{"type":"function"', "{'name':", _LLAMA_BEGIN)
 _SPACE = re.compile(r"\s*")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")  # JSON can write one alone, and UTF-8 cannot
 _MISTRAL_NAME = re.compile(
     r"\s*(?:\[TOOL_CALLS\])?([^\[\]{}]+?)(?:\[CALL_ID\]([^\[\]{}]*))?\[ARGS\]"
 )
@@ -195,7 +196,12 @@ def _as_call(document: object, call_id: str | None = None) -> ToolCall | None:
             return None
     if not isinstance(name, str) or not name or not isinstance(arguments, dict):
         return None
-    return ToolCall(name, json.dumps(arguments, ensure_ascii=False), call_id or _new_id())
+    if _HALF_CHARACTER.search(name):
+        return None
+    written = json.dumps(arguments, ensure_ascii=False)
+    if _HALF_CHARACTER.search(written):
+        written = json.dumps(arguments)
+    return ToolCall(name, written, call_id or _new_id())
 
 
 def _new_id() -> str:

@@ -143,6 +143,12 @@ class TestOtherForms:
         got = formatter(template).render([USER, CALL, REPLY, USER])
         assert '```json\n{"word": "猫"}\n```' in got.text
 
+    def test_half_a_character_in_arguments_stays_as_it_was_written(self) -> None:
+        call = ChatMessage("assistant", tool_calls=(ToolCall("f", '{"a": "\\ud83d"}', "c"),))
+        got = formatter(chat_templates.CHATML).render([USER, call, USER], [TOOL])
+        assert "ud83d" in got.text
+        assert got.token_ids
+
     def test_foreign_call_ids_are_shortened_for_mistral(self) -> None:
         call = ChatMessage("assistant", tool_calls=(ToolCall("f", "{}", "call_0123456789"),))
         reply = ChatMessage("tool", "x", tool_call_id="call_0123456789")
