@@ -33,7 +33,7 @@ def spoiler_check(shelf: Shelf, question: str) -> Callable[[str], bool] | None:
         read = shelf.text(book_id, 0, shelf.end(book_id))[1]
         known = f"{read} {question} {shelf.title(book_id)} {shelf.books[book_id].author}"
         names |= names_only_in(shelf.text_beyond(book_id), known)
-    return lambda sentence: not names.isdisjoint(_names(sentence))
+    return lambda sentence: not names.isdisjoint(names_in(sentence))
 
 
 def names_only_in(unread: str, known: str) -> set[str]:
@@ -44,8 +44,8 @@ def names_only_in(unread: str, known: str) -> set[str]:
     return (names | set(_KATAKANA.findall(unread))) - _words(known)
 
 
-def _names(sentence: str) -> set[str]:
-    """Return what could be a name in a sentence: its capitalised words and runs of katakana."""
+def names_in(sentence: str) -> set[str]:
+    """Return what could be a name, folded: the capitalised words and the runs of katakana."""
     capitalised = (word for word in re.findall(r"[^\W\d_]+", sentence) if word[0].isupper())
     return _words(" ".join(capitalised)) | set(_KATAKANA.findall(sentence))
 

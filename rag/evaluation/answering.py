@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from core.scope import Scope
 from core.text import Span
 from rag.answers.answerer import Answerer
 from rag.answers.events import Answer, AnswerFinished
-from rag.answers.spoilers import names_only_in
+from rag.answers.spoilers import names_in, names_only_in
 from rag.evaluation.questions import Question
 from rag.ports import ChatModel
 
@@ -27,13 +26,14 @@ class Asked:
         question: what was asked, and where its evidence is.
         up_to: the spoiler boundary it was asked under, None for the whole book.
         answer: what came.
-        score: what the decision to answer rests on (rag.answers.grounds); NaN with a model.
+        score: what the decision to answer rests on (rag.answers.grounds); None where something
+            else decided: a model, or the database for a count.
     """
 
     question: Question
     up_to: int | None
     answer: Answer
-    score: float
+    score: float | None
 
 
 async def ask_all(
@@ -55,12 +55,12 @@ async def _ask(
     return Asked(question, up_to, answer, _score(answer))
 
 
-def _score(answer: Answer) -> float:
+def _score(answer: Answer) -> float | None:
     """Return the score of an answer without a model; one with an unknown name is refused: 0."""
     for stage in answer.trace.stages:
         if stage.name == "extract":
             return 0.0 if stage.seen["unknown_names"] else float(stage.seen["score"])
-    return math.nan
+    return None
 
 
 def moved_to_other_books(questions: Sequence[Question], seed: int = 1) -> list[Question]:
@@ -126,8 +126,7 @@ def _leaks(books: BookStore, asked: Asked) -> bool:
     read = books.text(book.id, Span(0, min(up_to, book.character_count)))
     unread = books.text(book.id, Span(min(up_to, book.character_count), book.character_count))
     known = f"{read} {asked.question.text} {book.title} {book.author}"
-    shown = answer.text
-    return any(name in shown.casefold().split() for name in names_only_in(unread, known))
+    return not names_in(answer.text).isdisjoint(names_only_in(unread, known))
 
 
 def share_answered(asked: Sequence[Asked]) -> float:

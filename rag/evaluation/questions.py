@@ -58,7 +58,7 @@ def read_rows(path: Path) -> list[QuestionRow]:
         QuestionFileError: it cannot be read, a line is not of that form, or there is none.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")  # JSON may hold other ends of lines
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionFileError(f"{path.name} cannot be read: {error}.") from error
     rows = [_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -71,13 +71,15 @@ async def evaluate(
             "quotes": quotes.shown,
             "exact_quotes": quotes.exact,
         },
-        "refusal": _refusal(library, own, foreign) if foreign else None,
+        "refusal": _refusal(library, own, foreign, model) if foreign else None,
         "leaks": {"asked": len(limited), "leaked": count_leaks(library.books, limited)},
         "latency_ms": _latency([*own, *foreign, *limited]),
     }
 
 
-def _refusal(library: Library, own: Sequence[Asked], foreign: Sequence[Asked]) -> dict[str, Any]:
+def _refusal(
+    library: Library, own: Sequence[Asked], foreign: Sequence[Asked], model: ChatModel | None
+) -> dict[str, Any]:
     """Return both errors as they are, and the curve where a score decides; BM25's beside it."""
     told: dict[str, Any] = {
         "unanswerable": len(foreign),
@@ -89,8 +91,10 @@ def _refusal(library: Library, own: Sequence[Asked], foreign: Sequence[Asked]) -
         [_bm25(library, one.question) for one in foreign],
     )
     told["bm25_equal_error"] = _point(equal_error(bm25))
-    if own[0].answer.model is None:
-        curve = refusal_curve([one.score for one in own], [one.score for one in foreign])
+    own_scores = [one.score for one in own if one.score is not None]
+    foreign_scores = [one.score for one in foreign if one.score is not None]
+    if model is None and own_scores and foreign_scores:
+        curve = refusal_curve(own_scores, foreign_scores)
         told["equal_error"] = _point(equal_error(curve))
         told["curve"] = [_point(point) for point in thinned(curve)]
     return told

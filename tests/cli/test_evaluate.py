@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ ROWS = [
     ("keeper.txt", "What did the captain bring in thanks?", "a barrel of oranges in thanks"),
     ("baker.txt", "Who carried the loaves to the castle?", "daughter Ludmila carried the loaves"),
     ("baker.txt", "What did the baker make bread of?", "bread of chestnuts and acorns"),
+    ("keeper.txt", "How often is Mistral named?", "a grey parrot called Mistral"),
     ("gone.txt", "What is in a book that is not there?", "nothing"),
 ]
 
@@ -57,15 +59,16 @@ def test_a_file_of_questions_is_measured_whole(questions: Path, tmp_path: Path) 
 
     assert measured.code == 0, measured.stderr
     document = measured.json
-    assert (document["questions"], document["books"], document["model"]) == (4, 2, None)
-    assert "left out 1 of 5" in measured.stderr
+    assert (document["questions"], document["books"], document["model"]) == (5, 2, None)
+    assert "left out 1 of 6" in measured.stderr
     for scope in ("book", "library"):
         assert document["retrieval"][scope]["hit_at_5"] == 1.0
     assert document["answers"]["quotes"] == document["answers"]["exact_quotes"] > 0
     assert document["answers"]["any_quote_in_evidence"] >= 0.75
-    assert document["refusal"]["unanswerable"] == 4
+    assert document["refusal"]["unanswerable"] == 5
     assert document["refusal"]["equal_error"]["wrong_answers"] <= 0.5
-    assert document["leaks"] == {"asked": 4, "leaked": 0}
+    assert all(math.isfinite(point["threshold"]) for point in document["refusal"]["curve"])
+    assert document["leaks"] == {"asked": 5, "leaked": 0}
     assert {"retrieve", "extract"} <= set(document["latency_ms"])
 
 

@@ -32,6 +32,15 @@ def test_rows_are_read_and_empty_lines_passed_over(tmp_path: Path) -> None:
     assert read_rows(file) == [QuestionRow("books/tale.txt", "Who?", ("Tom",))]
 
 
+def test_marks_of_line_ends_within_a_text_end_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    question = "Who\u2028said\u0085so?"
+    line = json.dumps({**ROW, "question": question}, ensure_ascii=False)
+    file.write_text(f"\ufeff{line}\r\n", encoding="utf-8")
+
+    assert read_rows(file) == [QuestionRow("books/tale.txt", question, ("Tom",))]
+
+
 @pytest.mark.parametrize(
     "line",
     ["{", "[]", "{}", json.dumps({**ROW, "question": 3}), json.dumps({**ROW, "evidence": ["Tom"]})],
