@@ -48,7 +48,7 @@ class LocalModel:
     @property
     def size_bytes(self) -> int:
         """What its weights take on disk; 0 where they are gone."""
-        return sum(file.stat().st_size for file in self.path.glob(_WEIGHTS))
+        return sum(file.stat().st_size for file in self.path.glob(_WEIGHTS) if file.is_file())
 
     @property
     def context_tokens(self) -> int:

@@ -43,6 +43,15 @@ def test_an_imported_folder_stays_where_it_is(models: LocalModels, folder: Path)
     assert (folder / "model.safetensors").exists()
 
 
+def test_weights_that_are_gone_take_no_room(models: LocalModels, folder: Path) -> None:
+    model = models.import_folder(folder)
+    weights = folder / "model.safetensors"
+    weights.unlink()
+    weights.symlink_to(folder / "gone")  # what is left of a cache whose large files were deleted
+
+    assert model.size_bytes == 0
+
+
 def test_a_name_stands_for_one_folder(models: LocalModels, folder: Path, tmp_path: Path) -> None:
     models.import_folder(folder, "mine")
     models.import_folder(folder, "mine")  # the same again changes nothing
