@@ -51,8 +51,7 @@ class Tokens:
         body = await self._api.read(request, DetokenizeRequest)
         self._api.check_model(body.model)
         engine = self._api.service.engine()
-        token_ids = checked_token_ids(engine, body.tokens, "tokens")
-        return JSONResponse({"prompt": await asyncio.to_thread(engine.tokenizer.decode, token_ids)})
+        return await asyncio.to_thread(_detokenized, engine, body)
 
 
 def _tokenized(engine: Engine, body: TokenizeRequest) -> Response:
@@ -60,6 +59,11 @@ def _tokenized(engine: Engine, body: TokenizeRequest) -> Response:
     return JSONResponse(
         {"count": len(token_ids), "max_model_len": engine.max_model_len, "tokens": token_ids}
     )
+
+
+def _detokenized(engine: Engine, body: DetokenizeRequest) -> Response:
+    token_ids = checked_token_ids(engine, body.tokens, "tokens")
+    return JSONResponse({"prompt": engine.tokenizer.decode(token_ids)})
 
 
 def _tokenize(engine: Engine, body: TokenizeRequest) -> list[int]:
