@@ -130,18 +130,23 @@ class Scheduler:
         self, drafts: Mapping[Sequence, tuple[int, ...]], budget: int
     ) -> list[ScheduledSlice]:
         generating = self.generating()
+        # First a token for each, so that nobody is preempted for what is only guessed. Who has
+        # room stays: only those after it are preempted.
+        fitting = [
+            sequence
+            for sequence in generating
+            if self._make_room(sequence, len(sequence.token_ids))
+        ]
         draft_budget = budget - len(generating)
         slices: list[ScheduledSlice] = []
-        for sequence in generating:
-            if sequence.table is None:  # preempted for one before it
-                continue
+        for sequence in fitting:
+            assert sequence.table is not None
             length = len(sequence.token_ids)
             draft = drafts.get(sequence, ())[: max(0, draft_budget)]
             if draft and not self._blocks.extend(sequence.table, length + len(draft)):
                 draft = ()
-            if self._make_room(sequence, length):
-                slices.append(ScheduledSlice(sequence, length - 1, 1, draft))
-                draft_budget -= len(draft)
+            slices.append(ScheduledSlice(sequence, length - 1, 1, draft))
+            draft_budget -= len(draft)
         return slices
 
     def _make_room(self, sequence: Sequence, num_tokens: int) -> bool:

@@ -231,6 +231,15 @@ def test_right_drafts_are_taken_and_wrong_ones_leave_no_trace() -> None:
     assert sequence.token_ids == right
 
 
+def test_nobody_is_preempted_for_a_draft() -> None:
+    bench = Bench(num_blocks=5, limits=_limits(max_step_tokens=32))
+    older, newer = bench.add([1] * 7, 6), bench.add([2] * 8, 4)
+    bench.step()
+    plan = bench.step({older: (0, 0, 0)})
+    assert [(piece.sequence, piece.draft) for piece in plan] == [(older, ()), (newer, ())]
+    assert not bench.scheduler.preemptions
+
+
 def test_drafts_that_do_not_fit_the_blocks_are_left_out() -> None:
     bench = Bench(num_blocks=2, limits=_limits(cache_tokens=8))
     sequence = bench.add([1] * 7, 1)
