@@ -119,9 +119,17 @@ class EngineLoop:
             log.exception("the engine's thread failed")
             raise
         finally:
-            error = EngineStoppedError("The engine was closed before the answer was complete.")
-            for active in self._open.close():
+            self._end_all()
+
+    def _end_all(self) -> None:
+        """Give every open request its last piece, in whatever state the thread ends."""
+        what = "was closed" if self._stopping else "failed"
+        error = EngineStoppedError(f"The engine {what} before the answer was complete.")
+        for active in self._open.close():
+            try:
                 self._end(active, "error", error)
+            except Exception:
+                log.exception("a request could not be taken out of the batch")
 
     def _wait_for_command(self) -> None:
         """Carry out the next command; until it comes, prepare and check what there is time for."""
@@ -255,11 +263,13 @@ class EngineLoop:
 
     def _finish(self, active: ActiveRequest, last: OutputPiece) -> None:
         """Forget a request, take its blocks back and deliver its last piece."""
-        if self._active.pop(active.sequence, None) is not None:
-            keep_blocks = last.finish_reason != "error"
-            self._scheduler.remove(active.sequence, keep_blocks=keep_blocks)
-        self._open.remove(active, last.usage.total_s if last.usage is not None else 0.0)
-        self._deliver(active, last)
+        try:
+            if self._active.pop(active.sequence, None) is not None:
+                keep_blocks = last.finish_reason != "error"
+                self._scheduler.remove(active.sequence, keep_blocks=keep_blocks)
+        finally:  # whoever waits must hear of the end, also where the books are wrong
+            self._open.remove(active, last.usage.total_s if last.usage is not None else 0.0)
+            self._deliver(active, last)
 
     def _note_admission(self, active: ActiveRequest) -> None:
         if not active.was_admitted:

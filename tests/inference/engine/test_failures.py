@@ -23,6 +23,7 @@ from inference.requests import GenerationRequest, SamplingParams
 from inference.runner.greedy import greedy_tokens
 from inference.runner.model_runner import ModelRunner
 from inference.runner.slices import SequenceSlice
+from inference.scheduling.scheduler import Scheduler
 from inference.text.stream_decoder import StreamDecoder
 from support.collecting import Collector, submit
 
@@ -113,8 +114,6 @@ def test_a_bug_in_a_step_fails_the_requests_of_that_step(
 def test_a_step_that_cannot_be_planned_fails_and_the_engine_goes_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inference.scheduling.scheduler import Scheduler
-
     def schedule(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
@@ -281,6 +280,32 @@ def test_closing_ends_every_open_request(model_folder: Path) -> None:
         submit(engine, collector, "late", [1], SHORT)
     engine.cancel("0")
     _assert_idle(engine)
+
+
+@pytest.mark.expects_logs
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_engine_that_fails_for_good_ends_every_open_request(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    collector = Collector()
+    for index in range(3):
+        submit(engine, collector, f"{index}", [index + 1], LONG)
+        collector.wait_for_tokens(f"{index}")
+    monkeypatch.setattr(Scheduler, "remove", remove)
+    engine.cancel("0")
+    assert collector.last("0").finish_reason == "cancelled"
+    for index in range(1, 3):
+        error = collector.last(f"{index}").error
+        assert isinstance(error, EngineStoppedError)
+        assert "failed" in str(error)
+    engine.close()
+    for index in range(3):
+        assert sum(piece.finish_reason is not None for piece in collector.pieces[f"{index}"]) == 1
+    with pytest.raises(EngineStoppedError):
+        submit(engine, collector, "late", [1], SHORT)
 
 
 def test_closing_from_a_receiver_does_not_hang(model_folder: Path) -> None:
