@@ -78,6 +78,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[ModelHub]:
         hub.files[HUB_NAME] = files
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("HF_HOME", str(cache.parent / "hub"))
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
         yield hub
 
 
