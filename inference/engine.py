@@ -207,14 +207,15 @@ class Engine:
         if params.grammar is not None:  # it may take a second; `submit` will find it compiled
             await asyncio.to_thread(self._grammars.compile, params.grammar)
         self.submit(request, lambda piece: _post(loop, pieces, piece))
+        is_over = False
         try:
-            while True:
+            while not is_over:
                 piece = await pieces.get()
+                is_over = piece.finish_reason is not None
                 yield piece
-                if piece.finish_reason is not None:
-                    return
         finally:
-            self.cancel(request.request_id)
+            if not is_over:  # afterwards the id may be another request's
+                self.cancel(request.request_id)
 
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams]

@@ -208,6 +208,16 @@ async def _consume(engine: Engine, params: SamplingParams) -> None:
         pass
 
 
+async def test_a_stream_that_ended_leaves_the_next_request_of_its_id_alone(engine: Engine) -> None:
+    params = SamplingParams(temperature=0.0, max_tokens=400, ignore_eos=True)
+    first = engine.stream([1, 2], replace(params, max_tokens=1), request_id="same")
+    assert (await anext(first)).finish_reason == "length"
+    second = engine.stream([1, 2], params, request_id="same")
+    await anext(second)
+    await first.aclose()
+    assert [piece async for piece in second][-1].finish_reason == "length"
+
+
 async def test_a_stream_whose_engine_closes_ends_with_the_error(model_folder: Path) -> None:
     engine = Engine.from_pretrained(model_folder, device="cpu", kv_cache_bytes=4 << 20)
     pieces = []
