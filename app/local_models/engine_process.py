@@ -64,10 +64,8 @@ class EngineProcess:
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self._readers = (
-            _reading(self._process.stdout, self._hear, self._ended),
-            _reading(self._process.stderr, self._keep_words, lambda: None),
-        )
+        self._errors = _reading(self._process.stderr, self._keep_words, lambda: None)
+        self._events = _reading(self._process.stdout, self._hear, self._ended)
 
     @property
     def is_running(self) -> bool:
@@ -104,8 +102,8 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for reader in self._readers:
-            reader.join()
+        for reader in (self._events, self._errors):
+            reader.join(_END_WITHIN_S)  # a process that it started may hold its output open
 
     def _hear(self, line: str) -> None:
         """Take a line of its standard output; on a thread."""
@@ -130,6 +128,7 @@ class EngineProcess:
 
     def _ended(self) -> None:
         """Take note that it closed its standard output; on a thread."""
+        self._errors.join(_END_WITHIN_S)  # its last words say why
         self._call(self._fail_if_waiting)
 
     def _fail_if_waiting(self) -> None:

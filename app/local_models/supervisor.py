@@ -55,7 +55,7 @@ class EngineSupervisor:
             yield engine
         finally:
             self._using -= 1
-            if self._using == 0 and self._engine is engine:
+            if self._using == 0 and self._engine is not None:  # perhaps another model's by now
                 self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
 
     async def close(self) -> None:

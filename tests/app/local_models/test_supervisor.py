@@ -126,6 +126,17 @@ async def test_an_engine_without_work_is_let_go(folder: Path, tmp_path: Path) ->
     await supervisor.close()
 
 
+async def test_an_engine_is_let_go_though_another_model_was_put_down_later(folder: Path) -> None:
+    supervisor = EngineSupervisor(EventBus(), idle_s=0.05)
+    first, second = (LocalModel(name, folder, "folder") for name in ("first", "second"))
+
+    async with supervisor.serving(first):
+        await say(second, supervisor)
+
+    await asyncio.wait_for(until(lambda: supervisor._engine is None), GONE_WITHIN_S)
+    await supervisor.close()
+
+
 async def test_why_a_model_cannot_run_is_told(
     supervisor: EngineSupervisor, folder: Path, tmp_path: Path
 ) -> None:
