@@ -132,7 +132,7 @@ class Tokenizer:
         """Turn text into token ids. The names of special tokens in it become those tokens.
 
         Args:
-            text: any text. Where it may not name special tokens, see `GuardedText`.
+            text: any text. Where it may not name special tokens, see `MarkerGuard`.
             special: add what the tokenizer puts around a text (its begin-of-text token, never
                 a second time).
         """
