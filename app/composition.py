@@ -24,7 +24,7 @@ from core.secrets import SecretStore, open_secrets
 from core.settings import Settings, load_settings, save_settings
 
 if TYPE_CHECKING:
-    from app.local_models.store import LocalModels
+    from app.local_models.store import LocalModel, LocalModels
     from app.local_models.supervisor import EngineSupervisor
     from rag.answers.answerer import Answerer
     from rag.embedding import EmbeddingEngine
@@ -212,17 +212,18 @@ class Postil:
         self.events.publish(EndpointsChanged())
         self.secrets.delete(name)
 
-    def remove_local_model(self, name: str) -> None:
-        """Remove a model of this computer; where it was the settings' choice, no model is.
+    def remove_local_model(self, name: str) -> LocalModel:
+        """Remove a model of this computer and return it; as the settings' choice, none follows.
 
         Raises:
             NotFoundError: no local model has that name.
         """
-        self.local_models.remove(name)
+        model = self.local_models.remove(name)
         settings = self.settings
-        if settings.answer_endpoint == f"{LOCAL_PREFIX}{name}":
+        if settings.answer_endpoint == f"{LOCAL_PREFIX}{model.name}":
             self.change_settings(settings.model_copy(update={"answer_endpoint": None}))
         self.events.publish(LocalModelsChanged())
+        return model
 
     def remove_book(self, book_id: BookId) -> Book:
         """Remove a book with all that belongs to it, its copy and cover too."""

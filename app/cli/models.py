@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from app.cli.session import HomeOption, JsonOption, open_home
+from app.cli.session import HomeOption, JsonOption, open_home, opened
 from app.cli.terminal import print_json, printable, say, write_utf8
 from app.local_models.catalogue import CATALOGUE, CatalogueModel
 from app.local_models.store import LocalModel, LocalModels
@@ -89,8 +89,8 @@ def remove(
     context: typer.Context, name: NameArgument, home: HomeOption = None, json_: JsonOption = False
 ) -> None:
     """Remove a model. A download is deleted; a folder that was imported is only forgotten."""
-    open_home(context, home)
-    model = LocalModels(model_cache_dir()).remove(name.removeprefix(LOCAL_PREFIX))
+    with opened(context, home) as postil:
+        model = postil.remove_local_model(name.removeprefix(LOCAL_PREFIX))
     if json_:
         print_json({"name": model.name})
     else:

@@ -31,6 +31,7 @@ OnProgress = Callable[[int, int], None]
 """Told how many bytes are there and how many there will be; called from any thread."""
 
 _WANTED = ("*.safetensors", "*.json", "*.jinja")
+_UNWANTED = "consolidated*"  # the same weights once more, in their makers' own layout
 _SPARE_BYTES = 1_000_000_000
 """Room left on the disk: the engine keeps quantised weights beside, and the system needs some."""
 _HASHED_AT_ONCE_BYTES = 8 * 1024 * 1024
@@ -92,7 +93,9 @@ def _wanted_files(repository: str, siblings: Sequence[RepoSibling]) -> list[_Fil
     files = [
         _File(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None)
         for one in siblings
-        if "/" not in one.rfilename and any(Path(one.rfilename).match(p) for p in _WANTED)
+        if "/" not in one.rfilename
+        and any(Path(one.rfilename).match(pattern) for pattern in _WANTED)
+        and not Path(one.rfilename).match(_UNWANTED)
     ]
     if not any(file.name.endswith(".safetensors") for file in files):
         raise LocalModelError(

@@ -17,6 +17,7 @@ FILES = {
     "tokenizer.json": b"{}",
     "model.safetensors": bytes(range(256)) * 400,
     "README.md": b"not wanted",
+    "consolidated.safetensors": b"the same once more",
     "pytorch_model.bin": b"not wanted either",
 }
 
