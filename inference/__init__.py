@@ -6,6 +6,7 @@ it. Nothing heavy is imported before it is asked for.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from inference.completion import Completion
     from inference.engine import Engine
     from inference.requests import GenerationRequest, GrammarSpec, SamplingParams
+
+# ONNX Runtime, which multiplies rounded weights on some processors, would report its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["Completion", "Engine", "GenerationRequest", "GrammarSpec", "SamplingParams"]
 
