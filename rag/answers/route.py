@@ -51,6 +51,7 @@ class ExactPhrases(BaseModel):
 
     Attributes:
         count: expressions with a group `what`.
+        several: tells that `what` names more than one thing, where it is not in quotation marks.
         contents: expressions.
         length: expressions.
         counted: takes $what, $count and $where; so do `counted_once` and `counted_never`.
@@ -65,6 +66,7 @@ class ExactPhrases(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: tuple[str, ...]
+    several: str
     contents: tuple[str, ...]
     length: tuple[str, ...]
     counted: str
@@ -97,6 +99,8 @@ def route(question: str, language: str) -> Route | None:
     for pattern in phrases.count:
         if found := re.fullmatch(pattern, asked, re.IGNORECASE):
             what = found["what"].strip(f"{_MARKS} ")
+            if what == found["what"] and re.search(phrases.several, what, re.IGNORECASE):
+                return None  # two counts, or a title: nobody can tell which
             if what and len(what.split()) <= _MAX_WORDS_COUNTED:
                 return Route(RouteKind.COUNT, what)
     for kind, patterns in (

@@ -16,6 +16,7 @@ from rag.answers.route import Route, RouteKind, exact_phrases, route
 COUNTS = [
     ("en", "How often is Ahab named?", "Ahab"),
     ("en", "How many times is the word “white whale” mentioned in Moby Dick?", "white whale"),
+    ("en", "How often is “Romeo and Juliet” named?", "Romeo and Juliet"),
     ("en", "how often does Queequeg appear in the book", "Queequeg"),
     ("en", "Count the mentions of Starbuck.", "Starbuck"),
     ("de", "Wie oft wird Gretchen genannt?", "Gretchen"),
@@ -50,6 +51,8 @@ OTHERS = [
 ]
 OPEN = [
     ("en", "Why does Ishmael go to sea?"),
+    ("en", "How many times is Buck or Spitz mentioned?"),
+    ("de", "Wie oft wird Max und Moritz genannt?"),
     ("en", "How often did the keeper climb the stairs each night?"),
     ("en", "How long did the storm last?"),
     ("en", "Which chapters tell of the whale's whiteness?"),
